@@ -1,0 +1,1 @@
+"""Gridjobs job domain: what API and workers share."""

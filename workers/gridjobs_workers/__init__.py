@@ -1,0 +1,1 @@
+"""Workers: the job types and the process that runs them."""

@@ -1,0 +1,1 @@
+"""CIM import and the grid model."""

@@ -1,0 +1,69 @@
+"""What a job type sees of the system: a task in, an outcome or a typed failure out.
+
+An actor is a function `run(task: Task) -> Outcome` in `gridjobs_workers/<job type>/actor.py`. It runs inside the
+killable subprocess and knows neither broker nor HTTP.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+
+class BlobReader(Protocol):
+    """Reads blobs by digest."""
+
+    def get(self, digest: str) -> bytes:
+        """Return the blob's bytes; raises `gridjobs.errors.BlobMissing`."""
+        ...
+
+    def put(self, data: bytes) -> str:
+        """Store bytes durably and return their SHA-256 digest (hex)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt of one job, as its actor sees it."""
+
+    job_id: str
+    type: str
+    tenant: str
+    attempt: int
+    input: dict[str, Any]  # the request body, already valid against its schema
+    resources: dict[str, dict[str, Any]]  # records the input refers to, e.g. {"grid": {...}}, as accepted
+    blobs: BlobReader
+    progress: Callable[[float, str, str], None]  # fraction 0..1, stage, message; cheap, at most 2 a second get out
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A large piece of a result, kept as a blob."""
+
+    name: str
+    content: pa.Table | bytes  # a table is stored as Parquet and served as JSON, CSV, Parquet or Arrow
+    media_type: str = "application/vnd.apache.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a successful run leaves behind."""
+
+    result: dict[str, Any]  # valid against the job type's result schema, less `parts`, which the runner adds
+    parts: Sequence[Part] = ()
+    engine: dict[str, str] = field(default_factory=dict)  # {"name": ..., "version": ...}
+    resource: dict[str, str] = field(default_factory=dict)  # fields of the resource that the job makes, set in commit
+
+
+class JobFailure(Exception):
+    """The job's own input or physics make success impossible: the job fails now, and is not tried again."""
+
+    def __init__(
+        self, code: str, detail: str, errors: Sequence[dict[str, Any]] = (), parts: Sequence[Part] = ()
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.errors = list(errors)  # [{"pointer": "/measurements/3", "code": ..., "detail": ...}]
+        self.parts = parts
