@@ -27,7 +27,7 @@ imports: $(STAMP)
 
 specs: $(NODE)
 	npx redocly lint specs/openapi/gridjobs.yaml
-	node tools/check_asyncapi.mjs specs/asyncapi/gridjobs.yaml
+	node tools/bundle_asyncapi.mjs specs/asyncapi/gridjobs.yaml
 
 generate: $(STAMP) $(NODE)
 	bash tools/generate.sh

@@ -1,0 +1,1 @@
+"""The contract: pydantic models generated from the OpenAPI description."""

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# From specs/ to everything that is generated: the bundles that the API serves, the pydantic contract, the pages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
+pages=api/gridjobs_api/pages
+mkdir -p "$pages"
+
+npx redocly bundle specs/openapi/gridjobs.yaml --output "$pages/openapi.json" >/dev/null 2>&1
+node tools/bundle_asyncapi.mjs specs/asyncapi/gridjobs.yaml "$pages/asyncapi.json"
+
+.venv/bin/datamodel-codegen \
+  --input "$pages/openapi.json" --input-file-type openapi --output jobs/gridjobs/contract/models.py \
+  --output-model-type pydantic_v2.BaseModel --target-python-version 3.11 \
+  --use-annotated --use-standard-collections --use-union-operator --field-constraints \
+  --use-schema-description --use-field-description --enum-field-as-literal all --use-double-quotes \
+  --disable-timestamp --formatters ruff-format \
+  --custom-file-header '"""Generated from specs/ by `make generate`: do not edit."""'
