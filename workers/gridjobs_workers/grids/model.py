@@ -79,6 +79,7 @@ class Branches:
     limit_from_a: Floats  # permanent current limit [A], inf where none
     limit_to_a: Floats
     s_rated_mva: Floats  # NaN where none
+    length_km: Floats  # Conductor.length, NaN where none (CGMES gives km)
     # As published, before taps: [ohm] and [S] at the from side, for three-phase and short-circuit studies.
     r: Floats
     x: Floats
