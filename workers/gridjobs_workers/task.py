@@ -1,7 +1,7 @@
 """What a job type sees of the system: a task in, an outcome or a typed failure out.
 
-An actor is a function `run(task: Task) -> Outcome` in `gridjobs_workers/<job type>/actor.py`. It runs inside the
-killable subprocess and knows neither broker nor HTTP.
+An actor is a function `run(task: Task) -> Outcome` in `gridjobs_workers/<job type>/actor.py`. It runs inside
+the killable subprocess and knows neither broker nor HTTP.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class Task:
     input: dict[str, Any]  # the request body, already valid against its schema
     resources: dict[str, dict[str, Any]]  # records the input refers to, e.g. {"grid": {...}}, as accepted
     blobs: BlobReader
-    progress: Callable[[float, str, str], None]  # fraction 0..1, stage, message; cheap, at most 2 a second get out
+    progress: Callable[[float, str, str], None]  # fraction 0..1, stage, message; cheap, at most 2/s get out
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Outcome:
     result: dict[str, Any]  # valid against the job type's result schema, less `parts`, which the runner adds
     parts: Sequence[Part] = ()
     engine: dict[str, str] = field(default_factory=dict)  # {"name": ..., "version": ...}
-    resource: dict[str, str] = field(default_factory=dict)  # fields of the resource that the job makes, set in commit
+    resource: dict[str, str] = field(default_factory=dict)  # of the resource that the job makes, set in commit
 
 
 class JobFailure(Exception):
