@@ -53,7 +53,7 @@ class Outcome:
     result: dict[str, Any]  # valid against the job type's result schema, less `parts`, which the runner adds
     parts: Sequence[Part] = ()
     engine: dict[str, str] = field(default_factory=dict)  # {"name": ..., "version": ...}
-    resource: dict[str, str] = field(default_factory=dict)  # of the resource that the job makes, set in commit
+    resource: dict[str, str] = field(default_factory=dict)  # of the resource the job makes; set in commit
 
 
 class JobFailure(Exception):
