@@ -122,7 +122,7 @@ def factorised(
     values = np.concatenate((by_angle.real, by_log_v.real, by_angle.imag, by_log_v.imag, layout.constant))
     size = layout.n_unknown
     jacobian = csc_array((values[layout.order], layout.indices, layout.indptr), shape=(size, size))
-    return splu(jacobian, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.1)
+    return splu(jacobian, permc_spec="COLAMD", diag_pivot_thresh=0.01)
 
 
 def mismatch(layout: Layout, residual: Floats) -> Complexes:
