@@ -19,6 +19,7 @@ from gridjobs.consumers import (
     OneAtATimeRedisConsumer,
     Turn,
 )
+from gridjobs.model import queue_name
 
 ACTOR = "gridjobs.run"
 DELIVERY_LIMIT = 3
@@ -30,14 +31,9 @@ class UnknownBroker(Exception):
     """No broker is known for the scheme of this URL."""
 
 
-def queue_of(job_type: str) -> str:
-    """Return the queue of a job type."""
-    return f"gridjobs.{job_type}"
-
-
 def hint(job_type: str, job_id: str) -> Message[None]:
     """Return the message that tells the workers of a job type that a job waits."""
-    return Message(queue_name=queue_of(job_type), actor_name=ACTOR, args=(job_id,), kwargs={}, options={})
+    return Message(queue_name=queue_name(job_type), actor_name=ACTOR, args=(job_id,), kwargs={}, options={})
 
 
 def connect(url: str) -> Broker:
@@ -57,9 +53,9 @@ def connect(url: str) -> Broker:
 
 def serve(broker: Broker, job_types: list[str], run: Callable[[str], None]) -> None:
     """Have `run(job_id)` called for the hints of these job types."""
-    Actor(run, broker=broker, actor_name=ACTOR, queue_name=queue_of(job_types[0]), priority=0, options={})
+    Actor(run, broker=broker, actor_name=ACTOR, queue_name=queue_name(job_types[0]), priority=0, options={})
     for job_type in job_types:
-        broker.declare_queue(queue_of(job_type))
+        broker.declare_queue(queue_name(job_type))
 
 
 class QuorumBroker(RabbitmqBroker):
