@@ -143,7 +143,7 @@ def main(pipe_number: int, parent_pid: int, open_blobs: Callable[[], BlobReader]
 
 
 if __name__ == "__main__":
-    from gridjobs.blobs import open_blobs
+    from gridjobs.blobs import BlobStore
     from gridjobs.settings import Settings
 
-    main(int(sys.argv[1]), int(sys.argv[2]), lambda: open_blobs(Settings()))
+    main(int(sys.argv[1]), int(sys.argv[2]), lambda: BlobStore(Settings().effective_blob_url))

@@ -2,49 +2,36 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
-from gridjobs.errors import BlobStoreUnavailable, StaleFence, StoreUnavailable
+from gridjobs import calls
+from gridjobs.errors import BlobMissing, BlobStoreUnavailable, StaleFence, StoreUnavailable
 from gridjobs.model import Claim, Completion, Heartbeat
 from gridjobs.problems import Problem
+from gridjobs.store import JobStore
 from gridjobs_workers.attempt import Abandoned, Attempt, Broken, Pace, Progress, Verdict
 from gridjobs_workers.frames import Frame
 from gridjobs_workers.slot import Slot
 
 RETRY_PAUSE_S = 0.2
 RETRY_PAUSE_MAX_S = 5.0
+SHUTDOWN = Problem("worker_shutdown", "the worker was told to end", retryable=True)
 
 Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
-class Store(Protocol):
-    """What a runner needs of `gridjobs.store.JobStore`."""
-
-    def claim(self, job_id: str, worker: str) -> Claim | None:
-        """Take a queued job; None when it does not wait."""
-
-    def heartbeat(self, claim: Claim, progress: Progress | None = None) -> Heartbeat:
-        """Renew the lease."""
-
-    def commit(self, claim: Claim, completion: Completion) -> object:
-        """End the job."""
-
-    def release(self, claim: Claim, problem: Problem | None) -> object:
-        """End the attempt: another follows, unless this was the last that the job may have."""
-
-
 class Runner:
     """Takes hints, one at a time."""
 
-    def __init__(self, store: Store, slot: Slot, pace: Pace, worker: str) -> None:
+    def __init__(self, store: JobStore, slot: Slot, pace: Pace) -> None:
         self.store = store
         self.slot = slot
         self.pace = pace
-        self.worker = worker
         self.stopping = Event()
 
     def run(self, job_id: str) -> None:
@@ -52,7 +39,8 @@ class Runner:
 
         Returns in any case; a hint that cannot be followed is given again by the reconciler.
         """
-        claim = self._insist(lambda: self.store.claim(job_id, self.worker))
+        lease_s = self.store.settings.lease_s
+        claim = self._insist(lambda: self.store.run(calls.claim(job_id, lease_s)))
         if claim is None:
             return
         try:
@@ -67,33 +55,35 @@ class Runner:
 
     def _attempt(self, claim: Claim) -> Verdict:
         job = claim.job
+        try:
+            body = claim.input or self.store.blobs.get(job.input_digest)
+        except (BlobMissing, BlobStoreUnavailable) as error:
+            return Broken(Problem("input_unavailable", f"the job's input cannot be read: {error}"))
         fields = {"job_id": job.id, "type": job.type, "tenant": job.tenant, "attempt": job.attempt}
-        task = Frame("task", {**fields, "resources": claim.resources}, claim.input)
+        task = Frame("task", {**fields, "resources": claim.resources}, body)
         left_s = None if job.deadline_at is None else job.deadline_at.timestamp() - time.time()
-        attempt = Attempt(
-            self.slot, lambda progress: self._beat(claim, progress), self.pace, self.stopping.is_set
-        )
-        return attempt.run(job.id, task, left_s)
+        beat = partial(self._beat, claim)
+        return Attempt(self.slot, beat, self.pace, self.stopping.is_set).run(job.id, task, left_s)
 
     def _beat(self, claim: Claim, progress: Progress | None) -> Heartbeat:
         try:
-            return self.store.heartbeat(claim, progress)
+            return self.store.heartbeat(claim.job.id, claim.fence, progress)
         except StoreUnavailable as error:
             # The work goes on: whether the lease outlived the outage, the store will say when it is back.
             log.warning("no heartbeat", job_id=claim.job.id, error=str(error))
             return Heartbeat(cancel_requested=False, deadline_passed=False)
 
     def _settle(self, claim: Claim, verdict: Verdict) -> None:
+        job = claim.job
         match verdict:
             case Completion():
-                self.store.commit(claim, verdict)
+                self.store.commit(job.id, claim.fence, verdict)
             case Broken(problem):
-                log.warning(
-                    "attempt failed", job_id=claim.job.id, attempt=claim.job.attempt, code=problem.code
-                )
-                self.store.release(claim, problem)
+                log.warning("attempt failed", job_id=job.id, attempt=job.attempt, code=problem.code)
+                pause_s = self.store.settings.retry_delay_s * 2 ** (job.attempt - 1)
+                self.store.release(job.id, claim.fence, problem, delay_s=pause_s)
             case Abandoned():
-                self.store.release(claim, None)
+                self.store.release(job.id, claim.fence, SHUTDOWN, counted=False)
 
     def _insist(self, action: Callable[[], Answer]) -> Answer | None:
         """Repeat until the store answers, or the worker is to stop; every action may safely run twice."""
