@@ -39,8 +39,8 @@ class Runner:
 
         Returns in any case; a hint that cannot be followed is given again by the reconciler.
         """
-        lease_s = self.store.settings.lease_s
-        claim = self._insist(lambda: self.store.run(calls.claim(job_id, lease_s)))
+        call = calls.claim(job_id, self.store.settings.lease_s)  # once: its token makes it safe to repeat
+        claim = self._insist(lambda: self.store.run(call))
         if claim is None:
             return
         try:
