@@ -44,6 +44,12 @@ class BlobStore:
         self._sync_to_disk(digest)
         return digest
 
+    def put_file(self, path: Path, digest: str) -> None:
+        """Store a file durably under its digest, which the caller has computed while writing it."""
+        with _translated(digest):
+            obstore.put(self._store, _path(digest), path)
+        self._sync_to_disk(digest)
+
     async def put_async(self, data: bytes) -> str:
         """Store bytes durably and return their SHA-256 digest (hex)."""
         return await asyncio.to_thread(self.put, data)
