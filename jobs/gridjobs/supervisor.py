@@ -33,6 +33,7 @@ class Service:
     env: Mapping[str, str] = field(default_factory=dict)  # added to our own environment
     folder: Path | None = None  # where it runs
     grace_s: float = 10.0  # how long it may take to end when told to
+    stage: int = 0  # the highest end first, those of a stage together
     ready: Callable[[], bool] = lambda: True
 
 
@@ -98,10 +99,15 @@ class Supervisor:
             signal.signal(sig, self._on_signal)
 
     def stop(self) -> None:
-        """End all services, the last started first, each within its grace."""
+        """End all services, stage by stage, each within its grace."""
         self._stopping = True
-        for run in reversed(self._runs):
-            self._end(run)
+        for stage in sorted({run.service.stage for run in self._runs}, reverse=True):
+            ending = [run for run in self._runs if run.service.stage == stage and run.process is not None]
+            for run in ending:
+                assert run.process is not None
+                run.process.terminate()
+            for run in ending:
+                self._await_end(run)
         self._runs.clear()
 
     def pids(self) -> dict[str, int]:
@@ -150,11 +156,8 @@ class Supervisor:
         self._record(service.name, run.process.pid)
         log.info("service started", service=service.name, pid=run.process.pid)
 
-    def _end(self, run: _Run) -> None:
-        if run.process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            run.process.terminate()
+    def _await_end(self, run: _Run) -> None:
+        assert run.process is not None
         try:
             run.process.wait(run.service.grace_s)
         except subprocess.TimeoutExpired:

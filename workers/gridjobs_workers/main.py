@@ -10,6 +10,7 @@ import structlog
 from dramatiq import Worker
 
 from gridjobs import broker as brokers
+from gridjobs import logs
 from gridjobs.settings import Settings
 from gridjobs.store import JobStore
 from gridjobs.supervisor import Service
@@ -48,7 +49,8 @@ def slots(settings: Settings, job_types: Sequence[str] = (), count: int = 0) -> 
     served(settings, job_types)
     count = count or settings.worker_slots or os.cpu_count() or 1
     command = [sys.executable, "-m", "gridjobs_workers.main", ",".join(job_types)]
-    return [Service(f"worker-{n}", command, grace_s=settings.drain_s + 5) for n in range(1, count + 1)]
+    grace_s = settings.drain_s + 5
+    return [Service(f"worker-{n}", command, grace_s=grace_s, stage=1) for n in range(1, count + 1)]
 
 
 def run_slot(settings: Settings, job_types: Sequence[str] = ()) -> None:
@@ -82,4 +84,5 @@ def _drain(worker: Worker, runner: Runner, drain_s: float) -> None:
 
 
 if __name__ == "__main__":
+    logs.configure(Settings())
     run_slot(Settings(), [name for name in sys.argv[1].split(",") if name])
