@@ -16,3 +16,15 @@ node tools/bundle_asyncapi.mjs specs/asyncapi/gridjobs.yaml "$pages/asyncapi.jso
   --use-schema-description --use-field-description --enum-field-as-literal all --use-double-quotes \
   --disable-timestamp --formatters ruff-format \
   --custom-file-header '"""Generated from specs/ by `make generate`: do not edit."""'
+
+# What the documentation pages run on, with the licences beside it: served by the API itself, without any network.
+assets="$pages/assets"
+mkdir -p "$assets"
+cp node_modules/redoc/bundles/redoc.standalone.js "$assets/redoc.standalone.js"
+cp node_modules/redoc/LICENSE "$assets/redoc.LICENSE.txt"
+cp node_modules/redoc/bundles/redoc.standalone.js.LICENSE.txt "$assets/redoc.standalone.js.LICENSE.txt"
+component=node_modules/@asyncapi/react-component
+cp "$component/browser/standalone/index.js" "$assets/asyncapi.standalone.js"
+cp "$component/styles/default.min.css" "$assets/asyncapi.min.css"
+cp "$component/LICENSE" "$assets/asyncapi.LICENSE.txt"
+cp "$component/browser/standalone/index.js.LICENSE.txt" "$assets/asyncapi.standalone.js.LICENSE.txt"

@@ -1,0 +1,4 @@
+AsyncApiStandalone.render(
+  { schema: { url: '/asyncapi.json' }, config: { show: { sidebar: true }, sidebar: { showOperations: 'byDefault' } } },
+  document.getElementById('reference'),
+);

@@ -1,0 +1,41 @@
+"""Parts of results: tables in the form asked for, files as they are."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from gridjobs.blobs import BlobStore
+from gridjobs.model import PartRef
+from gridjobs_api import tables
+
+
+def media_types(part: PartRef) -> Sequence[str]:
+    """Return the media types that a part can be given in."""
+    return tables.TABLE_TYPES if part.media_type == tables.PARQUET else (part.media_type,)
+
+
+async def content(part: PartRef, media_type: str, blobs: BlobStore) -> AsyncIterator[bytes]:
+    """Yield a part's bytes; a table is encoded in a thread, some rows at a time."""
+    if media_type == part.media_type:
+        async for chunk in blobs.stream(part.digest):
+            yield chunk
+        return
+    stored = await blobs.get_async(part.digest)
+    chunks = await asyncio.to_thread(tables.encode, stored, media_type)
+    while (chunk := await asyncio.to_thread(_next, chunks)) is not None:
+        yield chunk
+
+
+async def begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Wait for the first chunk, so that what fails fails before the answer has begun."""
+    first = await anext(chunks, b"")
+
+    async def all_chunks() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    return all_chunks()
+
+
+def _next(chunks: Iterator[bytes]) -> bytes | None:
+    return next(chunks, None)
