@@ -45,8 +45,8 @@ class Grids:
     async def components(self, tenant: str, grid_id: str) -> Mapping[str, str]:
         """Return the kind of every component of a ready grid, by mRID.
 
-        Raises GridNotFound and ResourceNotReady. A grid that was ready a moment ago is not looked up again: the
-        store itself refuses a job on a grid that has been deleted since.
+        Raises GridNotFound and ResourceNotReady. A grid that was ready a moment ago is not looked up again:
+        the store itself refuses a job on a grid that has been deleted since.
         """
         digest = self._digests.get((tenant, grid_id))
         if digest is None or digest not in self._indexes:

@@ -1,4 +1,4 @@
-"""The Idempotency-Key header, bare or as a quoted string (the IETF draft wants it quoted, most clients send it bare)."""
+"""The Idempotency-Key header: the IETF draft wants a quoted string, most clients send it bare."""
 
 
 def bare(key: str | None) -> str | None:

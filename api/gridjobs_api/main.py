@@ -10,7 +10,7 @@ from gridjobs_api.app import create_app
 
 
 class ExposedWithoutIdentity(Exception):
-    """Raised when the API would listen for the world although it knows nobody: it serves loopback only then."""
+    """Raised when the API would listen for the world although it knows nobody."""
 
     def __init__(self, host: str) -> None:
         super().__init__(

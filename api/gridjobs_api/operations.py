@@ -34,7 +34,11 @@ class OperationsApi(AbstractRoutingAPI[Operation]):  # type: ignore[misc]  # con
         return path, operation.operation_id
 
     def _add_operation_internal(
-        self, method: str, path: str, operation: Operation, name: str | None = None
+        self,
+        method: str,
+        path: str,
+        operation: Operation,
+        name: str | None = None,  # noqa: ARG002  # connexion's interface
     ) -> None:
         if "{" not in path:
             self.fixed.setdefault(path, {})[method.upper()] = operation

@@ -21,7 +21,7 @@ async def content(part: PartRef, media_type: str, blobs: BlobStore) -> AsyncIter
         return
     stored = await blobs.get_async(part.digest)
     chunks = await asyncio.to_thread(tables.encode, stored, media_type)
-    while (chunk := await asyncio.to_thread(_next, chunks)) is not None:
+    while chunk := await asyncio.to_thread(_next, chunks):
         yield chunk
 
 
@@ -37,5 +37,6 @@ async def begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     return all_chunks()
 
 
-def _next(chunks: Iterator[bytes]) -> bytes | None:
-    return next(chunks, None)
+def _next(chunks: Iterator[bytes]) -> bytes:
+    """Return the next chunk that is not empty; b"" at the end."""
+    return next(filter(None, chunks), b"")

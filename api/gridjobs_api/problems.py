@@ -85,7 +85,7 @@ class RequestProblem(Exception):
 
 def faulty(code: str, faults: Sequence[Fault]) -> RequestProblem:
     """Return the problem that lists all faults."""
-    first = faults[0].detail
+    first = f"{faults[0].pointer[:MAX_POINTER]} {faults[0].detail}".strip()
     detail = first if len(faults) == 1 else f"{len(faults)} faults; the first: {first}"
     return RequestProblem(code, detail, faults)
 

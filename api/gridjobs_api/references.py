@@ -1,4 +1,4 @@
-"""What a request refers to: its members `grid_id`, `dataset_id`, or with a role before, `weather_dataset_id`."""
+"""What a request refers to: its members `grid_id`, `dataset_id`, or with a role, `weather_dataset_id`."""
 
 import re
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Checks of an estimation: where its measurements come from, and what each can be of.
 
-The worker checks the same again on the grid itself and knows more (sides, what is in service); the codes agree.
+The worker checks the same again on the grid itself and knows more (sides, what is in service); codes agree.
 """
 
 from collections.abc import Iterator, Mapping

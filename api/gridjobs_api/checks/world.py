@@ -12,9 +12,7 @@ from gridjobs_api.problems import Fault
 class World:
     """What a submission refers to, loaded before, so that checks themselves never wait."""
 
-    components: Mapping[str, str] | None = (
-        None  # kind by mRID of the grid, where the request names a ready one
-    )
+    components: Mapping[str, str] | None = None  # kind by mRID, where the request names a grid
     columns: frozenset[str] | None = None  # of the dataset, where the request names one
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 

@@ -71,7 +71,7 @@ async def list_grid_components(
 
 
 def grid_id_of(files: Iterable[Spooled]) -> str:
-    """Return the id that the content of some files decides: their order, names and repetitions do not matter."""
+    """Return the id that the content of some files decides, not their order, names or repetitions."""
     digests = sorted({file.digest for file in files})
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:ID_LENGTH]
 

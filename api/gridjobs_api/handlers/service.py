@@ -4,9 +4,10 @@ from importlib.metadata import version
 
 from starlette.responses import Response
 
+from gridjobs.metrics import read_async
 from gridjobs_api.call import Call
 from gridjobs_api.jobtypes import job_types
-from gridjobs_api.metrics import exposition, snapshot
+from gridjobs_api.metrics import exposition
 from gridjobs_api.pages import package_file
 from gridjobs_api.reply import json_reply
 
@@ -26,8 +27,8 @@ async def get_readiness(call: Call) -> Response:
 
 async def get_metrics(call: Call) -> Response:
     """Give what Prometheus reads."""
-    now = await snapshot(call.services.jobs)
-    return Response(exposition(call.services.metrics, now), media_type="text/plain")
+    stats = await read_async(call.services.jobs)
+    return Response(exposition(call.services.metrics, stats), media_type="text/plain")
 
 
 async def list_job_types(call: Call) -> Response:

@@ -11,16 +11,12 @@ from gridjobs.settings import Settings
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; GRIDJOBS_API_PORT by default.")
 def command(host: str | None, port: int | None) -> None:
     """Serve HTTP: validate, accept, read, stream events, show the documentation."""
-    import uvicorn
+    from gridjobs_api import main
 
-    settings = Settings()
+    given = {name: value for name, value in (("api_host", host), ("api_port", port)) if value is not None}
+    settings = Settings().model_copy(update=given)
     logs.configure(settings)
-    uvicorn.run(
-        "gridjobs_api.main:app",
-        factory=True,
-        host=host or settings.api_host,
-        port=settings.api_port if port is None else port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
+    try:
+        main.serve(settings)
+    except main.ExposedWithoutIdentity as error:
+        raise click.ClickException(str(error)) from None
