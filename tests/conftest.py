@@ -1,1 +1,1 @@
-pytest_plugins = ["support.redis", "support.rabbitmq"]
+pytest_plugins = ["support.redis", "support.rabbitmq", "support.jobs"]

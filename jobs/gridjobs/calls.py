@@ -18,6 +18,7 @@ import uuid_utils
 
 from gridjobs import errors, keys
 from gridjobs.canonical import digest
+from gridjobs.events import Event
 from gridjobs.model import (
     Accepted,
     Claim,
@@ -213,21 +214,14 @@ def list_jobs(
     return Call("list", (decode_cursor(cursor), limit, *indexes), decode)
 
 
-def events(job_id: str, tenant: str, after: int, limit: int) -> Call[list[tuple[str, Job]]]:
-    """Read a job's events after a sequence number, as name and snapshot."""
+def events(job_id: str, tenant: str, after: int, limit: int) -> Call[list[Event]]:
+    """Read a job's events after a sequence number."""
 
-    def decode(reply: Reply) -> list[tuple[str, Job]]:
+    def decode(reply: Reply) -> list[Event]:
         _require_visible(reply, job_id)
-        return [event_fields(flat) for _, flat in reply[1]]
+        return [Event.from_fields(_fields(flat)) for _, flat in reply[1]]
 
     return Call("events", (job_id, tenant, after, limit), decode)
-
-
-def event_fields(flat: Sequence[bytes]) -> tuple[str, Job]:
-    """Return the name and the snapshot of an event as the store keeps it."""
-    fields = {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
-    name = fields.pop("event").decode()
-    return name, Job.from_fields(fields)
 
 
 def create_resource(resource: NewResource, tenant: str) -> Call[tuple[bool, dict[str, str]]]:
@@ -263,6 +257,37 @@ def list_resources(
     )
 
 
+def reconcile(script: str, *args: int) -> Call[int]:
+    """Put one kind of thing right, some at a time; returns how many were looked at."""
+    return Call(script, args, int)  # type: ignore[arg-type]
+
+
+def unused_blobs(limit: int, grace_s: float) -> Call[list[str]]:
+    """Take the digests of blobs that nobody has held for some time off the list."""
+    args = (limit, round(grace_s * 1000))
+    return Call("unused_blobs", args, lambda reply: [digest.decode() for digest in reply])
+
+
+def tidy_outbox(stream: str, silent_s: float) -> Call[int]:
+    """Forget relays that are long gone; returns how many."""
+    return Call("outbox_tidy", (stream, round(silent_s * 1000)), int)  # type: ignore[arg-type]
+
+
+def stats() -> Call[tuple[dict[str, int], dict[str, int], dict[str, int], tuple[int, int]]]:
+    """Read jobs now by `type:status`, totals by `type:what`, age of the oldest queued job by type [ms], the
+    length of the outbox (hints, events)."""
+
+    def decode(reply: Reply) -> tuple[dict[str, int], dict[str, int], dict[str, int], tuple[int, int]]:
+        counts, totals, oldest, hints, events = reply
+        return _numbers(counts), _numbers(totals), _numbers(oldest), (int(hints), int(events))
+
+    return Call("stats", (), decode)
+
+
+def _numbers(flat: Sequence[bytes]) -> dict[str, int]:
+    return {name: int(value) for name, value in record(flat).items()}
+
+
 def record(flat: Sequence[bytes]) -> dict[str, str]:
     """Return a resource's record from a flat list of names and values."""
     return {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
@@ -284,6 +309,10 @@ def decode_cursor(cursor: str | None) -> str:
     if not _ID.fullmatch(decoded):
         raise errors.InvalidCursor(cursor)
     return decoded
+
+
+def _fields(flat: Sequence[bytes]) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def _accepted(reply: Reply, submission: Submission) -> Accepted:

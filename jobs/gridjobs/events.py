@@ -4,8 +4,9 @@ The store writes, in the same atomic step as the change itself, the event's name
 fields. Here the snapshot becomes bytes, by a pure function of it: relay, API and webhooks make the same ones.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import orjson
 
@@ -22,6 +23,11 @@ class Event:
 
     name: str  # queued, started, progress, succeeded, failed, cancelled, expired
     job: Job  # as it was right after
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, bytes]) -> Self:
+        """Build an event from its fields in the store."""
+        return cls(fields["event"].decode(), Job.from_fields(fields))
 
     @property
     def sequence(self) -> int:

@@ -1,14 +1,16 @@
 """Records of grids and datasets: small flat records by kind, tenant and id; their bytes are blobs.
 
-A record holds `id`, `kind`, `tenant`, `status` (importing, ready, rejected, failed), `created_ms`, `blobs` (digests
-that live as long as the record, separated by spaces), `job_id` of the job that makes it, and free text fields.
+A record holds `id`, `kind`, `tenant`, `status` (importing, ready, rejected, failed), `created_ms`, `blobs`
+(digests that live as long as the record, separated by spaces), `job_id` of the job that makes it, and free
+text fields.
 
-- A grid is created together with its import job (`Submission.creates`) and gets its status, and the fields of the
-  outcome, in the same atomic step as that job's end. `rejected` means that its content is wrong; `failed` that the
-  import could not be carried out (cancelled, crashed), and the next upload of the same content tries again.
+- A grid is created together with its import job (`Submission.creates`) and gets its status, and the fields
+  of the outcome, in the same atomic step as that job's end. `rejected` means that its content is wrong;
+  `failed` that the import could not be carried out (cancelled, crashed), and the next upload of the same
+  content tries again.
 - Fields named `...digest` in an outcome are blobs that belong to the record from then on.
-- A job that refers to a record gets a copy of it when it is accepted (fields of more than 1 KiB are left out) and
-  holds its blobs: it runs even if the record is deleted meanwhile.
+- A job that refers to a record gets a copy of it when it is accepted (fields of more than 1 KiB are left
+  out) and holds its blobs: it runs even if the record is deleted meanwhile.
 """
 
 from gridjobs import calls

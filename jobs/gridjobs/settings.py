@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     lease_s: float = Field(15.0, gt=0)
     """How long a worker may be silent before its job is given to another [s]."""
     heartbeat_s: float = Field(0.5, gt=0)
-    """How often a worker renews its lease, tells progress, looks for a cancellation [s]; far below `lease_s`."""
+    """How often a worker renews its lease, tells progress, sees a cancellation [s]; well below `lease_s`."""
     max_attempts: int = Field(3, ge=1)
     """How many failed attempts end a job as failed."""
     retry_delay_s: float = Field(1.0, ge=0)

@@ -235,7 +235,7 @@ class AsyncJobStore:
 
     async def events(self, tenant: str, job_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
         """Read a job's events with a sequence above `after`, oldest first. Raises JobNotFound, JobGone."""
-        return [Event(*pair) for pair in await self.run(calls.events(job_id, tenant, after, limit))]
+        return await self.run(calls.events(job_id, tenant, after, limit))
 
     async def wait_for_change(self, tenant: str, job_id: str, sequence: int, timeout_s: float) -> Job:
         """Return the job once its sequence is above `sequence`, or it is done, or at the time-out.

@@ -90,10 +90,16 @@ class RabbitmqServer:
         }
 
     def _epmd_listens(self) -> bool:
+        return self._listens(self.epmd_port)
+
+    @staticmethod
+    def _listens(port: int) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.epmd_port)) == 0
+            return probe.connect_ex(("127.0.0.1", port)) == 0
 
     def _answers(self) -> bool:
+        if not self._listens(self.amqp_port):
+            return False
         try:
             pika.BlockingConnection(pika.URLParameters(self.url)).close()
         except (pika.exceptions.AMQPError, OSError):

@@ -92,5 +92,6 @@ if spec.deadline_ms then
 end
 redis.call('HINCRBY', COUNTS, spec.type .. ':queued', 1)
 count(spec, 'accepted')
-emit(spec.id, 'queued', true)
+hint(spec)
+emit(spec.id, 'queued')
 return { 'created', job_values(spec.id), made_by(spec.id) }

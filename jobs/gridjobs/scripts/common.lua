@@ -115,7 +115,7 @@ end
 
 -- Writes the event of the present sequence: into the job's own log, and into the outbox for the relay.
 -- An event is the snapshot of the job's fields. Python makes the same bytes of it wherever it is read.
-local function emit(id, event, with_hint)
+local function emit(id, event)
   local values = job_values(id)
   local entry = { 'event', event }
   for i, name in ipairs(JOB_FIELDS) do
@@ -126,15 +126,12 @@ local function emit(id, event, with_hint)
   end
   local sequence = redis.call('HGET', JOB .. id, 'sequence')
   redis.call('XADD', EVENTS .. id, 'MAXLEN', '~', EVENT_LOG_LENGTH, sequence .. '-0', unpack(entry))
-  if with_hint then
-    entry[#entry + 1] = 'hint'
-    entry[#entry + 1] = '1'
-  end
-  redis.call('XADD', OUTBOX, '*', unpack(entry))
+  redis.call('XADD', OUTBOX_EVENTS, '*', unpack(entry))
 end
 
-local function hint_again(job)
-  redis.call('XADD', OUTBOX, '*', 'hint', '1', 'id', job.id, 'type', job.type)
+-- Has the relay tell the workers of the type that the job is there to be claimed.
+local function hint(job)
+  redis.call('XADD', OUTBOX_HINTS, '*', 'type', job.type, 'id', job.id)
 end
 
 local function set_status(job, status)
@@ -207,7 +204,10 @@ local function give_back(job, counted, delay_ms, exhausted)
   redis.call('ZADD', HINTS, int(NOW + (delay_ms > 0 and delay_ms or stale_ms)), job.id)
   count(job, 'requeued')
   touch(job.id)
-  emit(job.id, 'queued', delay_ms <= 0)
+  if delay_ms <= 0 then
+    hint(job)
+  end
+  emit(job.id, 'queued')
 end
 
 -- Removes a finished job. Its id stays known as gone for as long as the record had been kept.

@@ -9,4 +9,5 @@ for i = 1, #counts, 2 do
     oldest[#oldest + 1] = int(NOW - tonumber(first[2]))
   end
 end
-return { counts, redis.call('HGETALL', TOTALS), oldest, redis.call('XLEN', OUTBOX) }
+return { counts, redis.call('HGETALL', TOTALS), oldest, redis.call('XLEN', OUTBOX_HINTS),
+  redis.call('XLEN', OUTBOX_EVENTS) }
