@@ -106,6 +106,17 @@ def accept(submission: Submission, job_id: str, settings: Settings) -> Call[Acce
     return Call("accept", (orjson.dumps(spec), inline), lambda reply: _accepted(reply, submission))
 
 
+def replay(submission: Submission) -> Call[Job | None]:
+    """Find the job that the same submission brought before; None when it is new or has no key."""
+
+    def decode(reply: Reply) -> Job | None:
+        if reply[0] == b"conflict":
+            raise errors.IdempotencyConflict("the idempotency key was used with another body")
+        return Job.from_values(reply[1]) if reply[0] == b"replayed" else None
+
+    return Call("replay", (_idempotency_scope(submission) or "", digest(submission.input)), decode)
+
+
 def claim(job_id: str, lease_s: float, token: str | None = None) -> Call[Claim | None]:
     """Take a queued job. None: there is nothing to do (taken, finished, gone)."""
     return Call("claim", (job_id, token or uuid.uuid4().hex, round(lease_s * 1000)), _claim)

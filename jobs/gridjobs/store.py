@@ -169,6 +169,13 @@ class AsyncJobStore:
             await self.blobs.put_async(submission.input)
         return await self.run(calls.accept(submission, new_job_id(), self.settings))
 
+    async def replay(self, submission: Submission) -> Job | None:
+        """Find the job that the same submission with the same idempotency key brought before.
+
+        For a caller that would refuse the submission now. Raises IdempotencyConflict.
+        """
+        return await self.run(calls.replay(submission))
+
     async def get(self, tenant: str, job_id: str) -> Job:
         """Read a job. Raises JobNotFound, JobGone."""
         return await self.run(calls.get(job_id, tenant))
