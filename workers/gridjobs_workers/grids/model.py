@@ -5,6 +5,7 @@ what is left when closed switches have been merged; `bus_of` maps every mRID tha
 node, connectivity node, busbar section, terminal, single-terminal equipment) to its bus.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -38,6 +39,7 @@ class InjectionKind(IntEnum):
     EQUIVALENT = 3
     CONVERTER = 4  # PowerElectronicsConnection
     SV_INJECTION = 5
+    STATIC_VAR = 6  # StaticVarCompensator
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ class Transformers:
     clock: Ints  # phaseAngleClock
     grounded: Bools
     tap_mrid: Strings  # "" where the end has no tap changer
-    tap_kind: Strings  # "", "ratio", "phase_linear", "phase_symmetrical", "phase_asymmetrical", "phase_tabular"
+    tap_kind: (
+        Strings  # "", "ratio", "phase_linear", "phase_symmetrical", "phase_asymmetrical", "phase_tabular"
+    )
     tap_position: Floats  # in use: SV step, else SSH step, else the normal step
     tap_neutral: Floats
     tap_low: Floats
@@ -210,6 +214,6 @@ class GridModel:
     injections: Injections
     shunts: Shunts
     switches: Switches
-    bus_of: dict[str, int]
+    bus_of: Mapping[str, int]
     problems: tuple[Problem, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

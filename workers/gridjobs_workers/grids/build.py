@@ -1,0 +1,201 @@
+"""Builds the grid model from an upload."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from gridjobs_workers.grids.buses import build_buses, report_no_voltage, with_reference, with_stars
+from gridjobs_workers.grids.checks import report_bad_values, report_left_out, report_switches
+from gridjobs_workers.grids.conductors import KINDS as CONDUCTOR_KINDS
+from gridjobs_workers.grids.conductors import conductor_branches, read_conductors, shorted
+from gridjobs_workers.grids.context import Context
+from gridjobs_workers.grids.ends import transformer_ends, vector_groups_count
+from gridjobs_workers.grids.headers import PROFILE_ORDER
+from gridjobs_workers.grids.injections import KINDS as INJECTION_KINDS
+from gridjobs_workers.grids.injections import read_injections, solved_injections
+from gridjobs_workers.grids.limits import DEFAULT_LIMITS, ImportLimits
+from gridjobs_workers.grids.model import Branches, GridModel, Injections, Switches, Transformers
+from gridjobs_workers.grids.names import bus_index, kinds_of
+from gridjobs_workers.grids.parts import PlacedBranches, joined, picked, placed
+from gridjobs_workers.grids.problems import Problems
+from gridjobs_workers.grids.ratings import permanent_limits
+from gridjobs_workers.grids.reader import read_upload
+from gridjobs_workers.grids.regulation import check_controls
+from gridjobs_workers.grids.shunts import CLASSES as SHUNT_CLASSES
+from gridjobs_workers.grids.shunts import read_shunts
+from gridjobs_workers.grids.table import CimTable, Floats, Rows
+from gridjobs_workers.grids.taps import read_taps
+from gridjobs_workers.grids.terminals import read_terminals
+from gridjobs_workers.grids.topology import SWITCH_CLASSES, SwitchStates, Topology, find_buses, read_switches
+from gridjobs_workers.grids.transformers import Windings, read_windings, transformer_branches
+from gridjobs_workers.grids.voltages import base_voltages, solved_voltages, spread_voltages
+
+NODE_CLASSES: Final = ("TopologicalNode", "ConnectivityNode", "BusbarSection", "Junction")
+
+
+def import_grid(
+    uploads: Iterable[tuple[str, bytes]], *, name: str = "", limits: ImportLimits = DEFAULT_LIMITS
+) -> GridModel:
+    """Import a grid from CGMES documents.
+
+    Args:
+        uploads: Name and content of each file: XML documents or zip archives of them. Taken one by one.
+        name: What to call the grid.
+        limits: What is refused for its size.
+
+    Returns:
+        The grid, with warnings among its problems.
+
+    Raises:
+        GridRejected: The files are refused or do not make a usable grid; its problems are all that was found.
+    """
+    problems = Problems(limits.max_problems)
+    table = read_upload(uploads, limits, problems)
+    context = Context(table, read_terminals(table), problems)
+    try:
+        model = build_model(context, name)
+    finally:
+        report_bad_values(context)
+    problems.reject_if_errors()
+    return replace(model, problems=problems.all())
+
+
+@dataclass(frozen=True, slots=True)
+class _Skeleton:
+    """Buses and branches before anything is attached to them; `base_kv` counts star points."""
+
+    topology: Topology
+    base_kv: Floats
+    solution: tuple[Floats, Floats]
+    branches: Branches
+    stars: Rows
+    transformers: Transformers
+    with_clocks: bool
+
+
+def build_model(context: Context, name: str) -> GridModel:
+    """Build the model, without its problems.
+
+    Raises:
+        GridRejected: Some bus has no base voltage, without which nothing can be said in per unit.
+    """
+    table = context.table
+    switches = read_switches(context)
+    report_switches(context)
+    report_left_out(context)
+    skeleton = _skeleton(context, switches)
+    topology, base_kv = skeleton.topology, skeleton.base_kv
+    injections = joined(
+        Injections,
+        [
+            read_injections(context, topology, base_kv, skeleton.solution[0]),
+            solved_injections(context, topology),
+        ],
+    )
+    check_controls(context, topology, base_kv)
+    buses = build_buses(
+        context, topology, base_kv, skeleton.solution, skeleton.stars, skeleton.branches, injections
+    )
+    injections, references = with_reference(context, topology, injections, buses)
+    return GridModel(
+        name=name,
+        dialect=next((part.dialect for part in table.parts if part.dialect), ""),
+        profiles=_profiles(table),
+        scenario_time=_scenario_time(table),
+        buses=buses,
+        branches=skeleton.branches,
+        transformers=skeleton.transformers,
+        injections=injections,
+        shunts=read_shunts(context, topology, base_kv),
+        switches=_switches(context, topology, switches),
+        bus_of=bus_index(context, topology),
+        extra={
+            "kinds": _kinds(context),
+            "classes": table.classes(),
+            "angle_reference_buses": references,
+            "vector_groups_in_angles": skeleton.with_clocks,
+            "files": [part.file for part in table.parts],
+        },
+    )
+
+
+def _skeleton(context: Context, switches: SwitchStates) -> _Skeleton:
+    conductors = read_conductors(context)
+    is_shorted = shorted(context, conductors)
+    topology = find_buses(context, switches, conductors.row[is_shorted])
+    solution = solved_voltages(context, topology)
+    taps = read_taps(context)
+    windings = read_windings(context, taps)
+    lines = conductor_branches(context, topology, picked(conductors, ~is_shorted))
+    with_clocks = vector_groups_count(context, topology, windings, solution[1])
+    transformers, winding_branch, stars = transformer_branches(
+        context, topology, windings, len(topology.main_node), with_clocks=with_clocks
+    )
+    base_kv = _base_voltages(context, topology, lines, windings, stars)
+    both = placed([lines, transformers])
+    ends = transformer_ends(context, topology, base_kv, windings, taps, winding_branch + len(lines.equipment))
+    return _Skeleton(
+        topology, base_kv, solution, _with_limits(context, base_kv, both), stars, ends, with_clocks
+    )
+
+
+def _base_voltages(
+    context: Context, topology: Topology, lines: PlacedBranches, windings: Windings, stars: Rows
+) -> Floats:
+    base_kv = base_voltages(context, topology)
+    base_kv = spread_voltages(base_kv, lines.branches.from_bus, lines.branches.to_bus)
+    base_kv = report_no_voltage(context, topology, base_kv)
+    context.problems.reject_if_errors()
+    return with_stars(base_kv, windings, stars)
+
+
+def _with_limits(context: Context, base_kv: Floats, both: PlacedBranches) -> Branches:
+    table, terminals, branches = context.table, context.terminals, both.branches
+    from_kv, to_kv = base_kv[branches.from_bus], base_kv[branches.to_bus]
+    return replace(
+        branches,
+        limit_from_a=permanent_limits(table, terminals, both.first, both.equipment, from_kv),
+        limit_to_a=permanent_limits(table, terminals, both.second, both.equipment, to_kv),
+    )
+
+
+def _switches(context: Context, topology: Topology, switches: SwitchStates) -> Switches:
+    table, row = context.table, switches.row
+    first = np.where(switches.first >= 0, topology.bus_of_terminal[switches.first], -1)
+    second = np.where(switches.second >= 0, topology.bus_of_terminal[switches.second], -1)
+    return Switches(
+        mrid=table.mrid(row),
+        name=table.text(row, "IdentifiedObject.name"),
+        cim_class=table.class_names(row),
+        from_bus=first,
+        to_bus=second,
+        open=switches.is_open,
+        retained=switches.retained,
+    )
+
+
+def _profiles(table: CimTable) -> tuple[str, ...]:
+    found = {profile for part in table.parts for profile in part.header.profiles}
+    return tuple(profile for profile in PROFILE_ORDER if profile in found)
+
+
+def _scenario_time(table: CimTable) -> str:
+    """Of the profile that is applied last: the solution, else the set-points, else the equipment."""
+    times = [part.header.scenario_time for part in table.parts if part.header.has_electrical_content]
+    return next((time for time in reversed(times) if time), "")
+
+
+def _kinds(context: Context) -> dict[str, list[str]]:
+    table = context.table
+    groups = {
+        "node": NODE_CLASSES,
+        "branch": (*CONDUCTOR_KINDS, "PowerTransformer"),
+        "transformer_end": ("PowerTransformerEnd",),
+        "injection": tuple(INJECTION_KINDS),
+        "shunt": SHUNT_CLASSES,
+        "switch": SWITCH_CLASSES,
+        "terminal": ("Terminal",),
+    }
+    return kinds_of(context, {kind: table.rows(*classes) for kind, classes in groups.items()})

@@ -1,0 +1,92 @@
+"""Windings and tap changers as the model shows them, and whether vector groups count."""
+
+from typing import Final
+
+import numpy as np
+
+from gridjobs_workers.grids.context import Context
+from gridjobs_workers.grids.model import Transformers
+from gridjobs_workers.grids.regulation import read_targets
+from gridjobs_workers.grids.table import Floats, Rows
+from gridjobs_workers.grids.taps import TapChangers
+from gridjobs_workers.grids.topology import Topology
+from gridjobs_workers.grids.transformers import Windings
+
+DEGREES_PER_HOUR: Final = 30.0
+FULL_TURN_DEG: Final = 360.0
+
+
+def vector_groups_count(context: Context, topology: Topology, windings: Windings, sv_deg: Floats) -> bool:
+    """Whether the file's own solution shifts angles by vector groups; False where it has none to tell by.
+
+    Most exporters leave them out of the angles, some do not (`phaseAngleClock` is from the short-circuit profile).
+    """
+    leader = np.searchsorted(windings.transformer, windings.transformer, side="left")
+    hours = windings.clock - windings.clock[leader]
+    bus = topology.bus_of_terminal[windings.terminal]
+    tapped = np.rad2deg(np.angle(windings.ratio) - np.angle(windings.ratio[leader]))
+    lag = sv_deg[bus[leader]] - sv_deg[bus] + tapped
+    telling = (hours % 12 != 0) & ~np.isnan(lag)
+    as_shifted = np.abs(_wrapped(lag - hours * DEGREES_PER_HOUR))[telling]
+    as_plain = np.abs(_wrapped(lag))[telling]
+    return bool((as_shifted < as_plain).sum() > (as_plain < as_shifted).sum())
+
+
+def _wrapped(degrees: Floats) -> Floats:
+    return (degrees + FULL_TURN_DEG / 2) % FULL_TURN_DEG - FULL_TURN_DEG / 2
+
+
+def transformer_ends(
+    context: Context, topology: Topology, base_kv: Floats, windings: Windings, taps: TapChangers, branch: Rows
+) -> Transformers:
+    """List windings with their tap changers; where one has a ratio and a phase changer, the ratio changer stands."""
+    table = context.table
+    tap = np.full(
+        table.size + 1, -1, dtype=np.intp
+    )  # a tap changer without a winding (-1) writes to the spare end
+    order = np.argsort(taps.kind == "ratio", kind="stable")
+    tap[taps.end[order]] = order
+    tap = tap[windings.row]
+    has = tap >= 0
+    changer = np.where(has, taps.row[tap], -1) if len(taps.row) else tap
+    control = table.ref(changer, "TapChanger.TapChangerControl")
+    enabled = table.flag(changer, "TapChanger.controlEnabled", default=True)
+    is_ratio = _of_taps(taps.kind, tap, "") == "ratio"
+    targets = read_targets(context, topology, base_kv, control, enabled & is_ratio)
+    numbers = {
+        name: table.number(windings.row, f"PowerTransformerEnd.{name}") for name in ("r", "x", "g", "b")
+    }
+    zero = {name: table.number(windings.row, f"PowerTransformerEnd.{name}") for name in ("r0", "x0")}
+    return Transformers(
+        mrid=table.mrid(windings.transformer),
+        end_mrid=table.mrid(windings.row),
+        end_number=windings.number,
+        branch=branch,
+        rated_kv=windings.rated_kv,
+        rated_mva=windings.rated_mva,
+        **{name: np.nan_to_num(values) for name, values in numbers.items()},
+        **zero,
+        connection=table.enum(windings.row, "PowerTransformerEnd.connectionKind"),
+        clock=windings.clock,
+        grounded=table.flag(windings.row, "TransformerEnd.grounded", default=False),
+        tap_mrid=table.mrid(changer),
+        tap_kind=_of_taps(taps.kind, tap, ""),
+        tap_position=_of_taps(taps.position, tap, np.nan),
+        tap_neutral=_of_taps(taps.neutral, tap, np.nan),
+        tap_low=_of_taps(taps.low, tap, np.nan),
+        tap_high=_of_taps(taps.high, tap, np.nan),
+        tap_step_percent=_of_taps(taps.step_percent, tap, np.nan),
+        tap_ratio=np.abs(windings.ratio),
+        tap_shift_rad=np.angle(windings.ratio),
+        regulates=targets.regulates & has,
+        regulated_bus=targets.bus,
+        target_kv=targets.kv,
+        deadband_kv=targets.deadband_kv,
+    )
+
+
+def _of_taps(values: np.ndarray, tap: Rows, missing: object) -> np.ndarray:
+    """Values of each winding's tap changer, or what stands for a missing one."""
+    if not len(values):
+        return np.full(len(tap), missing)
+    return np.where(tap >= 0, values[tap], missing)

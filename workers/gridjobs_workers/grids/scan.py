@@ -1,0 +1,393 @@
+"""Compiled scanner of plain RDF/XML: bytes in, arrays of objects and properties out.
+
+CIM documents are flat: a root, objects with an identifier, and properties that hold text or a reference. This
+scanner reads that shape of well-formed XML about as fast as memory is read, and gives up with `UNUSUAL` at
+anything else: other nesting, character references, CDATA, unknown attributes, and every fault. A complete parser
+(`plain.py`) then has the last word. So the scanner never needs to explain a fault, and must only never accept one.
+
+The buffer ends with zero bytes, which XML forbids: every loop stops there without checking the length.
+"""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Bytes: TypeAlias = NDArray[np.uint8]
+Offsets: TypeAlias = NDArray[np.int64]
+Ids: TypeAlias = NDArray[np.int32]
+
+OK: Final = 0
+UNUSUAL: Final = 1
+TOO_MANY_NAMES: Final = 2
+TOO_MANY_OBJECTS: Final = 3
+
+# How an object is identified, and what a property holds.
+NONE: Final = 0
+ID: Final = 1
+ABOUT: Final = 2
+TEXT: Final = 3
+ESCAPED: Final = 4  # text with predefined entities
+RESOURCE: Final = 5
+OTHER: Final = 6  # rdf:datatype, xml:lang: allowed, not kept
+
+LT: Final = 60
+GT: Final = 62
+SLASH: Final = 47
+AMP: Final = 38
+EQUALS: Final = 61
+BANG: Final = 33
+DASH: Final = 45
+BRACKET: Final = 93
+SEMICOLON: Final = 59
+
+PADDING: Final = 64  # zero bytes after each document: more than any look-ahead
+
+
+def _name_bytes() -> NDArray[np.bool_]:
+    allowed = np.zeros(256, dtype=np.bool_)
+    for characters in (b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789", b"_:.-"):
+        allowed[list(characters)] = True
+    return allowed
+
+
+def _plain_bytes() -> NDArray[np.bool_]:
+    """Bytes that text may hold without a second look: no markup and no control characters."""
+    plain = np.ones(256, dtype=np.bool_)
+    plain[:32] = False
+    plain[[9, 10, 13]] = True
+    plain[[LT, AMP, BRACKET]] = False
+    return plain
+
+
+NAME_BYTES = _name_bytes()
+PLAIN_BYTES = _plain_bytes()
+RDF_ID = np.frombuffer(b"rdf:ID", dtype=np.uint8)
+RDF_ABOUT = np.frombuffer(b"rdf:about", dtype=np.uint8)
+RDF_RESOURCE = np.frombuffer(b"rdf:resource", dtype=np.uint8)
+RDF_DATATYPE = np.frombuffer(b"rdf:datatype", dtype=np.uint8)
+XML_LANG = np.frombuffer(b"xml:lang", dtype=np.uint8)
+COMMENT = np.frombuffer(b"<!--", dtype=np.uint8)
+ENTITIES = (
+    np.frombuffer(b"amp;", dtype=np.uint8),
+    np.frombuffer(b"lt;", dtype=np.uint8),
+    np.frombuffer(b"gt;", dtype=np.uint8),
+    np.frombuffer(b"quot;", dtype=np.uint8),
+    np.frombuffer(b"apos;", dtype=np.uint8),
+)
+
+
+@njit(cache=True, nogil=True)
+def _starts_with(buffer: Bytes, at: int, word: Bytes) -> bool:
+    for k in range(len(word)):
+        if buffer[at + k] != word[k]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _same(buffer: Bytes, first: int, second: int, length: int) -> bool:
+    # Without an early exit the loop is vectorised.
+    different = np.uint8(0)
+    for k in range(length):
+        different |= buffer[first + k] ^ buffer[second + k]
+    return bool(different == 0)
+
+
+@njit(cache=True, nogil=True)
+def _is_entity(buffer: Bytes, at: int) -> bool:
+    return (
+        _starts_with(buffer, at, ENTITIES[0])
+        or _starts_with(buffer, at, ENTITIES[1])
+        or _starts_with(buffer, at, ENTITIES[2])
+        or _starts_with(buffer, at, ENTITIES[3])
+        or _starts_with(buffer, at, ENTITIES[4])
+    )
+
+
+@njit(cache=True, nogil=True)
+def _skip_space(buffer: Bytes, at: int) -> int:
+    while buffer[at] == 10 or buffer[at] == 32 or buffer[at] == 9 or buffer[at] == 13:
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _skip_space_and_comments(buffer: Bytes, at: int) -> int:
+    """Return the next other byte, or -1 at an unfinished or malformed comment."""
+    at = _skip_space(buffer, at)
+    while buffer[at] == LT and buffer[at + 1] == BANG:
+        if not _starts_with(buffer, at, COMMENT):
+            return -1
+        at += 4
+        while not (buffer[at] == DASH and buffer[at + 1] == DASH):
+            if buffer[at] < 32 and not (buffer[at] == 10 or buffer[at] == 9 or buffer[at] == 13):
+                return -1
+            at += 1
+        if buffer[at + 2] != GT:
+            return -1
+        at = _skip_space(buffer, at + 3)
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _name_end(buffer: Bytes, at: int) -> int:
+    while NAME_BYTES[buffer[at]]:
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _is_name(buffer: Bytes, start: int, end: int) -> bool:
+    """A prefix and a local name, or a local name, each starting with a letter or an underscore."""
+    if end == start:
+        return False
+    colons = 0
+    begins = True
+    for k in range(start, end):
+        c = buffer[k]
+        if begins and (c == DASH or c == 46 or c == 58 or (48 <= c <= 57)):
+            return False
+        begins = c == 58
+        colons += begins
+    return colons <= 1 and not begins
+
+
+@njit(cache=True, nogil=True)
+def _attribute(buffer: Bytes, at: int) -> tuple[int, int, int, int]:
+    """Read `name="value"` at `at`; return kind (-1: unusual), start and end of the value, and what follows."""
+    end = _name_end(buffer, at)
+    length = end - at
+    kind = -1
+    if length == 6 and _starts_with(buffer, at, RDF_ID):
+        kind = ID
+    elif length == 9 and _starts_with(buffer, at, RDF_ABOUT):
+        kind = ABOUT
+    elif length == 12 and _starts_with(buffer, at, RDF_RESOURCE):
+        kind = RESOURCE
+    elif (length == 12 and _starts_with(buffer, at, RDF_DATATYPE)) or (
+        length == 8 and _starts_with(buffer, at, XML_LANG)
+    ):
+        kind = OTHER
+    if kind == -1:
+        return -1, 0, 0, at
+    at = _skip_space(buffer, end)
+    if buffer[at] != EQUALS:
+        return -1, 0, 0, at
+    at = _skip_space(buffer, at + 1)
+    quote = buffer[at]
+    if quote != 34 and quote != 39:
+        return -1, 0, 0, at
+    start = at + 1
+    at = start
+    while buffer[at] != quote:
+        # A '&' in an identifier is left to the complete parser.
+        if buffer[at] < 32 or buffer[at] == LT or buffer[at] == AMP:
+            return -1, 0, 0, at
+        at += 1
+    return kind, start, at, at + 1
+
+
+@njit(cache=True, nogil=True)
+def _tag_rest(buffer: Bytes, at: int) -> tuple[int, int, int, bool, int]:
+    """Read what follows a start tag's name.
+
+    Returns kind of the identifying attribute (-1: unusual), start and end of its value, whether the tag closes
+    itself, and what follows the tag.
+    """
+    kind, start, end = NONE, 0, 0
+    others = 0
+    while True:
+        after = _skip_space(buffer, at)
+        if buffer[after] == GT:
+            return kind, start, end, False, after + 1
+        if buffer[after] == SLASH:
+            if buffer[after + 1] != GT:
+                return -1, 0, 0, False, after
+            return kind, start, end, True, after + 2
+        if after == at:
+            return -1, 0, 0, False, after
+        found, value_start, value_end, at = _attribute(buffer, after)
+        if found == OTHER:
+            others += 1
+        if found == -1 or others > 1 or (found != OTHER and kind != NONE):
+            return -1, 0, 0, False, after
+        if found != OTHER:
+            kind, start, end = found, value_start, value_end
+
+
+@njit(cache=True, nogil=True)
+def _text(buffer: Bytes, at: int) -> tuple[int, int]:
+    """Read text up to the next tag; return its kind (-1: unusual) and where the tag begins."""
+    kind = TEXT
+    while True:
+        while PLAIN_BYTES[buffer[at]]:
+            at += 1
+        c = buffer[at]
+        if c == LT:
+            return kind, at
+        if c == AMP and _is_entity(buffer, at + 1):
+            kind = ESCAPED
+        elif c != BRACKET or (buffer[at + 1] == BRACKET and buffer[at + 2] == GT):
+            return -1, at
+        at += 1
+
+
+@njit(cache=True, nogil=True)
+def _end_tag(buffer: Bytes, at: int, name: int, length: int) -> int:
+    """Read `</name>` at `at`, where the name is the one at `name`; return what follows or -1."""
+    if buffer[at] != LT or buffer[at + 1] != SLASH or not _same(buffer, at + 2, name, length):
+        return -1
+    at += 2 + length
+    if buffer[at] == GT:
+        return at + 1
+    if NAME_BYTES[buffer[at]]:
+        return -1
+    at = _skip_space(buffer, at)
+    return at + 1 if buffer[at] == GT else -1
+
+
+@njit(cache=True, nogil=True)
+def _name_id(
+    buffer: Bytes, start: int, end: int, slots: Ids, starts: Offsets, ends: Offsets, count: int
+) -> int:
+    """Find a name in the table, or put it there as number `count`; -1 when the table is full."""
+    mixed = np.uint64(14695981039346656037)
+    for k in range(start, end):
+        mixed = (mixed ^ np.uint64(buffer[k])) * np.uint64(1099511628211)
+    mask = len(slots) - 1
+    slot = np.int64((mixed ^ (mixed >> np.uint64(29))) & np.uint64(mask))
+    while True:
+        known = slots[slot]
+        if known < 0:
+            if count >= len(starts) or not _is_name(buffer, start, end):
+                return -1
+            slots[slot] = count
+            starts[count] = start
+            ends[count] = end
+            return count
+        if ends[known] - starts[known] == end - start and _same(buffer, starts[known], start, end - start):
+            return int(known)
+        slot = (slot + 1) & mask
+
+
+@njit(cache=True, nogil=True)
+def scan(
+    buffer: Bytes,
+    at: int,
+    root: int,
+    root_length: int,
+    max_objects: int,
+    slots: Ids,
+    name_starts: Offsets,
+    name_ends: Offsets,
+    object_name: Ids,
+    object_kind: NDArray[np.int8],
+    object_at: Offsets,
+    id_start: Offsets,
+    id_end: Offsets,
+    property_object: Ids,
+    property_name: Ids,
+    property_kind: NDArray[np.int8],
+    value_start: Offsets,
+    value_end: Offsets,
+) -> tuple[int, int, int, int, int]:
+    """Scan one document from after the root's start tag.
+
+    Args:
+        buffer: The document, followed by `PADDING` zero bytes.
+        at: Offset after the root's start tag.
+        root: Offset of the root's name, `root_length` bytes.
+        root_length: See root.
+        max_objects: Objects allowed.
+        slots: Empty (-1) hash table of names; its length is a power of two.
+        name_starts: Receives where each distinct name stands, as do all the following.
+        name_ends: See name_starts.
+        object_name: Class of each object.
+        object_kind: ID, ABOUT or NONE.
+        object_at: Where the object begins.
+        id_start: Its identifier.
+        id_end: See id_start.
+        property_object: Object of each property.
+        property_name: Its name.
+        property_kind: TEXT, ESCAPED or RESOURCE.
+        value_start: Its value.
+        value_end: See value_start.
+
+    Returns:
+        Status, offset after the root's end tag (or where scanning stopped), and the numbers of names, objects
+        and properties.
+    """
+    names = objects = properties = 0
+    while True:
+        tag = _skip_space_and_comments(buffer, at)
+        if tag < 0 or buffer[tag] != LT:
+            return UNUSUAL, at, names, objects, properties
+        if buffer[tag + 1] == SLASH:
+            at = _end_tag(buffer, tag, root, root_length)
+            return (UNUSUAL if at < 0 else OK), at, names, objects, properties
+        name = tag + 1
+        end = _name_end(buffer, name)
+        number = _name_id(buffer, name, end, slots, name_starts, name_ends, names)
+        if number < 0:
+            full = names >= len(name_starts)
+            return (TOO_MANY_NAMES if full else UNUSUAL), tag, names, objects, properties
+        names = max(names, number + 1)
+        kind, start, stop, closed, at = _tag_rest(buffer, end)
+        if kind < 0 or kind == RESOURCE:
+            return UNUSUAL, tag, names, objects, properties
+        if objects >= max_objects:
+            return TOO_MANY_OBJECTS, tag, names, objects, properties
+        object_name[objects] = number
+        object_kind[objects] = kind
+        object_at[objects] = tag
+        id_start[objects] = start
+        id_end[objects] = stop
+        objects += 1
+        length = end - name
+        while not closed:
+            tag = _skip_space_and_comments(buffer, at)
+            if tag < 0 or buffer[tag] != LT:
+                return UNUSUAL, at, names, objects, properties
+            if buffer[tag + 1] == SLASH:
+                at = _end_tag(buffer, tag, name, length)
+                if at < 0:
+                    return UNUSUAL, tag, names, objects, properties
+                break
+            inner = tag + 1
+            end = _name_end(buffer, inner)
+            number = _name_id(buffer, inner, end, slots, name_starts, name_ends, names)
+            if number < 0:
+                full = names >= len(name_starts)
+                return (TOO_MANY_NAMES if full else UNUSUAL), tag, names, objects, properties
+            names = max(names, number + 1)
+            kind, start, stop, empty, at = _tag_rest(buffer, end)
+            if kind != NONE and kind != RESOURCE:
+                return UNUSUAL, tag, names, objects, properties
+            if not empty:
+                text_start = at
+                text_kind, at = _text(buffer, at)
+                if text_kind < 0:
+                    return UNUSUAL, tag, names, objects, properties
+                if kind == NONE:
+                    kind, start, stop = text_kind, text_start, at
+                elif _skip_space(buffer, text_start) != at:
+                    return UNUSUAL, tag, names, objects, properties
+                at = _end_tag(buffer, at, inner, end - inner)
+                if at < 0:
+                    return UNUSUAL, tag, names, objects, properties
+            elif kind == NONE:
+                kind, start, stop = TEXT, end, end
+            property_object[properties] = objects - 1
+            property_name[properties] = number
+            property_kind[properties] = kind
+            value_start[properties] = start
+            value_end[properties] = stop
+            properties += 1
+
+
+@njit(cache=True, nogil=True)
+def only_space_left(buffer: Bytes, at: int, stop: int) -> bool:
+    """Whether nothing but white space and comments lies between `at` and `stop`."""
+    return bool(_skip_space_and_comments(buffer, at) == stop)
