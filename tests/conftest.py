@@ -1,1 +1,1 @@
-pytest_plugins = ["support.redis", "support.rabbitmq", "support.jobs"]
+pytest_plugins = ["support.redis", "support.rabbitmq", "support.jobs", "support.api"]
