@@ -16,6 +16,7 @@ message is only a hint that carries a job's id. The way of a job:
 - All methods raise StoreUnavailable when the store does not answer.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Self, TypeVar
@@ -50,6 +51,8 @@ from gridjobs.waiting import ChangeFeed
 T = TypeVar("T")
 
 SOCKET_TIMEOUT_S: Final = 5.0
+MAX_CONNECTIONS: Final = 64  # of one process; whoever finds all busy waits for one
+RETRIES: Final = 5
 
 
 class JobStore:
@@ -66,12 +69,15 @@ class JobStore:
     @classmethod
     def connect(cls, settings: Settings) -> Self:
         """Return a store on the servers that the settings name; it connects when it is first used."""
-        client = redis.Redis.from_url(
+        pool = redis.BlockingConnectionPool.from_url(
             settings.store_url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=SOCKET_TIMEOUT_S,
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=SOCKET_TIMEOUT_S,
-            retry=Retry(ExponentialBackoff(cap=1.0, base=0.02), 5),
+            retry=Retry(ExponentialBackoff(cap=1.0, base=0.02), RETRIES),
         )
+        client = redis.Redis.from_pool(pool)
         return cls(client, BlobStore(settings.effective_blob_url), settings)
 
     def accept(self, submission: Submission) -> Accepted:
@@ -142,15 +148,17 @@ class AsyncJobStore:
             name: client.register_script(scripts.source(name)) for name in scripts.names()
         }
         self._changes = ChangeFeed(settings.store_url)
+        self._turns = asyncio.Semaphore(MAX_CONNECTIONS)  # cheaper than the library's blocking pool
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
         """Return a store on the servers that the settings name; it connects when it is first used."""
         client = redis.asyncio.Redis.from_url(
             settings.store_url,
+            max_connections=MAX_CONNECTIONS + 1,
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=SOCKET_TIMEOUT_S,
-            retry=AsyncRetry(ExponentialBackoff(cap=1.0, base=0.02), 5),
+            retry=AsyncRetry(ExponentialBackoff(cap=1.0, base=0.02), RETRIES),
         )
         return cls(client, BlobStore(settings.effective_blob_url), settings)
 
@@ -282,8 +290,9 @@ class AsyncJobStore:
 
     async def run(self, call: Call[T]) -> T:
         """Make one call to the store."""
-        with translated():
-            reply = await self._scripts[call.script](args=call.args)
+        async with self._turns:
+            with translated():
+                reply = await self._scripts[call.script](args=call.args)
         return call.decode(reply)
 
     async def aclose(self) -> None:

@@ -1,15 +1,17 @@
 """Jobs for tests of the job domain."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gridjobs import calls
 from gridjobs.canonical import canonical_json
 from gridjobs.model import Accepted, Claim, Completion, Job, Status, Submission
 from gridjobs.settings import Settings
-from gridjobs.store import JobStore
+from gridjobs.store import AsyncJobStore, JobStore
 
 TENANT = "tenant-a"
 SUCCESS = Completion(status=Status.SUCCEEDED, result=b'{"answer":42}', engine={"name": "e", "version": "1"})
@@ -48,9 +50,17 @@ def claimed(store: JobStore, **changes: Any) -> Claim:
 
 def event_names(store: JobStore, job_id: str) -> list[str]:
     """The names of a job's events so far."""
-    from gridjobs import calls
-
     return [event.name for event in store.run(calls.events(job_id, "", 0, 1000))]
+
+
+@asynccontextmanager
+async def reading(store: JobStore) -> AsyncIterator[AsyncJobStore]:
+    """The same store, as the API sees it."""
+    reader = AsyncJobStore.connect(store.settings)
+    try:
+        yield reader
+    finally:
+        await reader.aclose()
 
 
 @pytest.fixture
