@@ -96,19 +96,17 @@ class BadDataOptions(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    identify: bool | None = True
+    action: Literal["off", "detect", "reject"] | None = "reject"
     """
-    Remove the measurement with the largest normalized residual and estimate again, repeatedly.
+    `detect` reports suspects; `reject` also leaves out the measurement with the largest normalized residual,
+    as long as it is identified beyond doubt, and estimates again.
+
     """
-    threshold: Annotated[float | None, Field(ge=1.0)] = 3
+    false_alarm: Annotated[float | None, Field(ge=1e-09, le=0.5)] = 0.005
     """
-    Normalized residual from which on a measurement is suspect.
+    Probability that any good measurement of a snapshot is taken for bad.
     """
-    max_rejections: Annotated[int | None, Field(ge=0, le=1000)] = 20
-    confidence: Annotated[float | None, Field(ge=0.5, le=0.99999)] = 0.99
-    """
-    Of the χ² test.
-    """
+    max_rejected: Annotated[int | None, Field(ge=0, le=1000)] = 50
 
 
 class SolverOptions(BaseModel):
@@ -616,8 +614,8 @@ class MeasurementResidual(BaseModel):
     phase: str | None = None
     unit: str
     value: float
-    estimate: float
-    residual: float
+    estimate: float | None = None
+    residual: float | None = None
     sigma: float
     normalized_residual: float | None = None
     """
@@ -628,6 +626,10 @@ class MeasurementResidual(BaseModel):
     status: str
     """
     `used`, `rejected` or `unused`.
+    """
+    reason: str | None = None
+    """
+    Why it is unused.
     """
 
 

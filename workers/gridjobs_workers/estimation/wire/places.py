@@ -56,7 +56,7 @@ class Places:
 
     def _add_switches(self, model: GridModel) -> None:
         for mrid, bus in zip(model.switches.mrid, model.switches.from_bus, strict=True):
-            self._places[str(mrid), 0] = Place(At.OTHER, int(self._bus[bus]))
+            self._places[str(mrid), 0] = Place(At.OTHER, int(self._bus[bus]) if bus >= 0 else -1)
         shunts = model.shunts
         for mrid, terminal, bus in zip(shunts.mrid, shunts.terminal, shunts.bus, strict=True):
             self._places[str(mrid), 0] = self._places[str(terminal), 0] = Place(At.OTHER, int(self._bus[bus]))

@@ -1,0 +1,88 @@
+"""From a request to what the core takes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from gridjobs.contract.models import (
+    BadDataOptions,
+    DefaultSigmas,
+    EstimationRequest,
+    PseudoMeasurements,
+    SolverOptions,
+)
+from gridjobs_workers.estimation.measurements import Measurements
+from gridjobs_workers.estimation.options import BadData, OnUnobservable, Options
+from gridjobs_workers.estimation.wire.assemble import assemble
+from gridjobs_workers.estimation.wire.pseudo import assume
+from gridjobs_workers.estimation.wire.readings import read
+from gridjobs_workers.estimation.wire.rows import Rows
+from gridjobs_workers.estimation.wire.scene import Scene
+from gridjobs_workers.grids.network import Ints
+from gridjobs_workers.grids.state import sv_voltage
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """A request with its defaults filled in."""
+
+    request: EstimationRequest
+    pseudo: PseudoMeasurements
+    sigmas: dict[str, float]
+    bad_data: BadDataOptions
+    solver: SolverOptions
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Self:
+        """Read a request body that is valid against its schema."""
+        request = EstimationRequest.model_construct(**body)
+        sigmas = DefaultSigmas(**body.get("default_sigmas", {}))
+        return cls(
+            request=request,
+            pseudo=PseudoMeasurements(**body.get("pseudo_measurements", {})),
+            sigmas={name: float(value) for name, value in sigmas.model_dump().items()},
+            bad_data=BadDataOptions(**body.get("bad_data", {})),
+            solver=SolverOptions(**body.get("solver", {})),
+        )
+
+    @property
+    def restores(self) -> bool:
+        """Whether assumed loads take part."""
+        return self.request.observability in (None, "restore")
+
+    def rows(self, measurements: Iterable[Mapping[str, Any]], scene: Scene) -> Rows:
+        """Arrange one snapshot's measurements, with assumptions where they are wanted.
+
+        Raises:
+            BadMeasurements: With all faults at once.
+        """
+        readings = read(measurements, scene.places, scene.network, self.sigmas)
+        source = str(self.pseudo.source) if self.restores else "none"
+        assumed = assume(scene.model, source, float(self.pseudo.sigma_percent or 50.0))
+        return assemble(readings, assumed, scene)
+
+    def measurements(self, rows: Rows, scene: Scene) -> Measurements:
+        """Return the core's measurements, with the nodes that are known to inject nothing."""
+        return rows.measurements(self._zero_injection(scene))
+
+    def options(self, scene: Scene) -> Options:
+        """Return the core's options; the angle reference is the grid's own, at the angle of its solution."""
+        references = scene.reference_buses()
+        angles = np.angle(sv_voltage(scene.model, scene.network)[references])
+        partial = self.request.observability == "partial"
+        return Options(
+            observability=OnUnobservable.PARTIAL if partial else OnUnobservable.REQUIRE,
+            reference_bus=references,
+            reference_angle_rad=np.nan_to_num(angles),
+            tolerance=float(self.solver.tolerance or 1e-8),
+            max_iterations=int(self.solver.max_iterations or 50),
+            bad_data=BadData(self.bad_data.action or "reject"),
+            false_alarm=float(self.bad_data.false_alarm or 0.005),
+            max_rejected=int(50 if self.bad_data.max_rejected is None else self.bad_data.max_rejected),
+        )
+
+    def _zero_injection(self, scene: Scene) -> Ints:
+        buses = scene.zero_injection_buses()
+        return buses if self.request.zero_injections is not False else buses[:0]

@@ -1,0 +1,105 @@
+"""What the estimate says about each measurement of the request, in the request's own unit."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gridjobs_workers.estimation.wire.readings import Reading
+from gridjobs_workers.estimation.wire.rows import Role, Rows, Source
+from gridjobs_workers.grids.model import GridModel
+from gridjobs_workers.grids.network import Floats
+
+Row = dict[str, Any]
+
+
+def measurement_rows(
+    rows: Rows,
+    residual_pu: Floats,
+    normalized: Floats,
+    critical: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    rejected: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    model: GridModel,
+    base_mva: float,
+) -> list[Row]:
+    """One row a measurement of the request in its order, then one an assumed injection.
+
+    The residual of a sum is shared among its parts in proportion to their variances, as weighted least squares
+    would do if every part were an unknown of its own.
+    """
+    given: list[Row] = []
+    assumed: list[Row] = []
+    for row, sources in enumerate(rows.sources):
+        state = {
+            "normalized_residual": None if critical[row] else float(normalized[row]),
+            "critical": bool(critical[row]),
+            "status": "rejected" if rejected[row] else "used",
+        }
+        for source in sources:
+            if source.reading is not None:
+                residual = _residual(source, float(residual_pu[row]))
+                given.append(_of_reading(source.reading, residual) | state)
+            else:
+                residual = -float(residual_pu[row]) * source.variance_share * base_mva
+                sigma = rows.sigma[row] * math.sqrt(source.variance_share) * base_mva
+                assumed.append(_of_assumption(source, residual, sigma, model, base_mva) | state)
+    for reading, _ in rows.unused:
+        given.append(_of_reading(reading, None) | {"critical": False, "status": "unused"})
+    given.sort(key=lambda found: found["index"])
+    return [{name: value for name, value in found.items() if value is not None} for found in given + assumed]
+
+
+def measurement_name(source: Source, model: GridModel) -> Row:
+    """Name a measurement: what the user called it, or the assumed injection."""
+    reading = source.reading
+    if reading is None:
+        return {"component": str(model.injections.mrid[source.injection]), "measurand": source.measurand}
+    name: Row = {"index": reading.index, "component": reading.component, "measurand": reading.measurand}
+    optional = {"id": reading.name or None, "side": reading.side, "phase": reading.phase}
+    return name | {key: value for key, value in optional.items() if value is not None}
+
+
+def _residual(source: Source, residual_pu: float) -> float:
+    reading = source.reading
+    assert reading is not None
+    match source.role:
+        case Role.SHARE:
+            estimate_pu = source.value_pu - residual_pu * source.variance_share
+            return (reading.value_pu - estimate_pu) / reading.factor
+        case Role.ACROSS:  # a small displacement across the phasor is an angle
+            return residual_pu / max(source.value_pu, 1e-12) / reading.factor
+        case _:
+            return residual_pu / reading.factor
+
+
+def _of_reading(reading: Reading, residual: float | None) -> Row:
+    return {
+        "index": reading.index,
+        "id": reading.name or None,
+        "component": reading.component,
+        "measurand": reading.measurand,
+        "side": reading.side,
+        "phase": reading.phase,
+        "unit": reading.unit,
+        "value": reading.value,
+        "estimate": None if residual is None else reading.value - residual,
+        "residual": residual,
+        "sigma": reading.sigma,
+        "pseudo": reading.pseudo,
+    }
+
+
+def _of_assumption(source: Source, residual: float, sigma: float, model: GridModel, base_mva: float) -> Row:
+    value = source.value_pu * -base_mva
+    active = source.measurand == "active_power"
+    return {
+        "component": str(model.injections.mrid[source.injection]),
+        "measurand": source.measurand,
+        "phase": "ABC",
+        "unit": "MW" if active else "Mvar",
+        "value": value,
+        "estimate": value - residual,
+        "residual": residual,
+        "sigma": sigma,
+        "pseudo": True,
+    }

@@ -1,0 +1,87 @@
+"""From the core's estimate to the result that users read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from gridjobs_workers.estimation.estimate import Estimate
+from gridjobs_workers.estimation.measurements import Measurements
+from gridjobs_workers.estimation.wire import tables
+from gridjobs_workers.estimation.wire.residuals import measurement_rows
+from gridjobs_workers.estimation.wire.rows import Rows
+from gridjobs_workers.estimation.wire.scene import Scene
+from gridjobs_workers.task import Part
+
+INLINE_ROWS = 1000  # above this a table is a part only
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One estimated snapshot with all that is needed to report it."""
+
+    time: str
+    rows: Rows
+    measurements: Measurements
+    estimate: Estimate
+    core_seconds: float
+
+
+def summary(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the figures of one snapshot."""
+    estimate, pseudo = snapshot.estimate, snapshot.measurements.is_pseudo
+    found: dict[str, Any] = {
+        "converged": True,
+        "iterations": estimate.iterations,
+        "objective": estimate.objective,
+        "degrees_of_freedom": estimate.degrees_of_freedom,
+        "chi_square_threshold": estimate.chi2_limit,
+        "chi_square_passed": bool(estimate.passes_chi2),
+        "measurements": int((~pseudo).sum()),
+        "pseudo_measurements": int(pseudo.sum()),
+        "constraints": 2 * len(snapshot.measurements.zero_injection),
+        "core_seconds": snapshot.core_seconds,
+    }
+    return {"time": snapshot.time, **found} if snapshot.time else found
+
+
+def snapshot_tables(snapshot: Snapshot, scene: Scene) -> dict[str, list[dict[str, Any]]]:
+    """Return the tables of one snapshot as rows."""
+    model, network, estimate = scene.model, scene.network, snapshot.estimate
+    report = estimate.measurements
+    critical = report.redundancy < CRITICAL
+    return {
+        "nodes": tables.rows_of(tables.nodes(model, network, estimate)),
+        "branches": tables.rows_of(tables.branches(model, network, estimate)),
+        "injections": tables.rows_of(tables.injections(model, network, estimate)),
+        "measurements": measurement_rows(
+            snapshot.rows,
+            report.residual_pu,
+            report.normalized_residual,
+            critical,
+            np.zeros(len(critical), np.bool_),
+            model,
+            network.base_mva,
+        ),
+    }
+
+
+CRITICAL = 1e-6
+
+
+def islands(scene: Scene, estimate: Estimate) -> list[dict[str, Any]]:
+    """Return the estimated islands, the largest first."""
+    found = estimate.islands
+    mrid = scene.model.buses.mrid[scene.network.bus_row]
+    sizes = np.bincount(found.island, minlength=len(found.reference_bus))
+    order = np.argsort(-sizes, kind="stable")
+    return [
+        {"nodes": int(sizes[k]), "reference": str(mrid[found.reference_bus[k]]), "observable": True}
+        for k in order.tolist()
+    ]
+
+
+def as_part(name: str, rows: list[dict[str, Any]]) -> Part:
+    """Return a table as a part."""
+    return Part(name, pa.Table.from_pylist(rows))

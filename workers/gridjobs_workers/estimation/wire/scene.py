@@ -1,0 +1,64 @@
+"""One grid, prepared for any number of requests."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridjobs_workers.estimation.wire.places import Places
+from gridjobs_workers.grids.model import GridModel, InjectionKind
+from gridjobs_workers.grids.network import Ints, Network
+from gridjobs_workers.grids.reduce import to_network
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A grid with its network and the way from mRIDs to rows.
+
+    Attributes:
+        model: The grid.
+        network: Its energised part in per unit.
+        places: Finds components.
+        present: Injections that draw or feed power, shape (n_injection,); corrections that a solution made to its
+            own balance are none.
+    """
+
+    model: GridModel
+    network: Network
+    places: Places
+    present: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, model: GridModel) -> Self:
+        """Prepare a grid."""
+        network = to_network(model)
+        real = model.injections.kind != InjectionKind.SV_INJECTION
+        return cls(model, network, Places(model, network), model.injections.in_service & real)
+
+    def zero_injection_buses(self) -> Ints:
+        """Buses of the network at which nothing draws or feeds, star points included."""
+        occupied = np.zeros(len(self.model.buses.mrid), np.bool_)
+        occupied[self.model.injections.bus[self.present]] = True
+        return np.flatnonzero(~occupied[self.network.bus_row])
+
+    def alone_at_bus(self, injection: int) -> bool:
+        """Whether no other injection is at the same bus."""
+        bus = self.model.injections.bus
+        return bool(np.count_nonzero(self.present & (bus == bus[injection])) == 1)
+
+    def injections_at_buses(self) -> dict[int, list[int]]:
+        """Rows of the injections at each bus of the network that has any."""
+        found: dict[int, list[int]] = {}
+        for row in np.flatnonzero(self.present).tolist():
+            if (bus := self.places.network_bus(int(self.model.injections.bus[row]))) >= 0:
+                found.setdefault(bus, []).append(row)
+        return found
+
+    def reference_buses(self) -> Ints:
+        """Buses of the network that can hold the angle reference, the best first."""
+        found = self.model.injections
+        able = np.flatnonzero(self.present & (found.slack_priority > 0))
+        order = able[np.argsort(found.slack_priority[able], kind="stable")]
+        buses = np.array([self.places.network_bus(int(found.bus[row])) for row in order], np.intp)
+        return buses[buses >= 0]
