@@ -5,11 +5,14 @@ Reached with GRIDJOBS_EXTRA_ACTORS="probe=support.actors:run" and this folder's 
 
 import ctypes
 import os
+import secrets
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from gridjobs_workers.task import JobFailure, Outcome, Part, Task
@@ -21,8 +24,25 @@ def run(task: Task) -> Outcome:
     return globals()[f"_{task.input.get('do', 'echo')}"](task)
 
 
+def run_labels(task: Task) -> Outcome:
+    """As `run`, told by the request's labels: so real requests over HTTP can misbehave too."""
+    journaled = replace(task, input={**task.input.get("labels", {}), "nonce": secrets.token_hex(8)})
+    line = {"job": task.job_id, "attempt": task.attempt, "nonce": journaled.input["nonce"]}
+    with open(os.environ["PROBE_JOURNAL"], "ab", buffering=0) as journal:
+        journal.write(orjson.dumps(line) + b"\n")
+    return run(journaled)
+
+
+def make_grid(task: Task) -> Outcome:
+    """Accept any grid unseen; it has one node, N1."""
+    index = task.blobs.put(b'{"N1": ["node", "N1", "TopologicalNode", 20]}')
+    return Outcome(result={"type": task.type}, resource={"index_digest": index})
+
+
 def _outcome(task: Task, **more: Any) -> Outcome:
     result = {"type": task.type, "echo": task.input.get("value"), **more}
+    if "nonce" in task.input:
+        result |= {"attempt": task.attempt, "nonce": task.input["nonce"]}
     return Outcome(result=result, engine={"name": "probe", "version": "1"})
 
 
@@ -36,7 +56,7 @@ def _pid(task: Task) -> Outcome:
 
 def _sleep(task: Task) -> Outcome:
     """Sleep in small steps of Python, as a polite computation does."""
-    steps = max(1, int(task.input["seconds"] / 0.02))
+    steps = max(1, int(float(task.input["seconds"]) / 0.02))
     for step in range(steps):
         task.progress(step / steps, "sleeping", "")
         time.sleep(0.02)
