@@ -29,7 +29,9 @@ class TerminalFlow:
     q_mvar: float
 
 
-def write_sv(model: GridModel, v_kv: Complexes, flows: Iterable[TerminalFlow]) -> bytes:
+def write_sv(
+    model: GridModel, v_kv: Complexes, flows: Iterable[TerminalFlow], *, created: datetime | None = None
+) -> bytes:
     """Write a solved state.
 
     CGMES 3 where the grid came as CGMES 3, else CGMES 2.4.15.
@@ -38,6 +40,7 @@ def write_sv(model: GridModel, v_kv: Complexes, flows: Iterable[TerminalFlow]) -
         model: The grid.
         v_kv: Line-to-line voltage phasor of each of its buses [kV], shape (n_bus,); NaN where there is none.
         flows: SvPowerFlow of single-terminal equipment.
+        created: Time of writing, by default now.
 
     Returns:
         The profile as UTF-8 XML.
@@ -51,7 +54,7 @@ def write_sv(model: GridModel, v_kv: Complexes, flows: Iterable[TerminalFlow]) -
     with etree.xmlfile(target, encoding="utf-8") as xml:
         xml.write_declaration()
         with xml.element(f"{{{RDF}}}RDF", nsmap={"rdf": RDF, "md": MD, "cim": cim}):
-            xml.write(_header(model, SV_3_0 if newer else SV_2_4_15))
+            xml.write(_header(model, SV_3_0 if newer else SV_2_4_15, created or datetime.now(UTC)))
             for element in _voltages(model, v_kv, cim):
                 xml.write(element)
             for flow in flows:
@@ -67,8 +70,8 @@ def power_flows(model: GridModel, p_mw: Floats, q_mvar: Floats) -> Iterable[Term
             yield TerminalFlow(str(terminal), float(p_mw[row]), float(q_mvar[row]))
 
 
-def _header(model: GridModel, profile: str) -> etree._Element:
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _header(model: GridModel, profile: str, created: datetime) -> etree._Element:
+    now = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     head = etree.Element(f"{{{MD}}}FullModel", {f"{{{RDF}}}about": _urn("model", model.name, now)})
     for name, text in (
         ("Model.scenarioTime", model.scenario_time or now),
