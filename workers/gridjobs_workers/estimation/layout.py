@@ -181,7 +181,7 @@ def _pairs(
     y[at_other] = y_other
     y[at_own] = np.where(is_loop, y_own + y_other, y_own)
 
-    slot_starts, slots = _slots(structure, starts, columns)
+    slot_starts, slots = stencil_slots(structure, starts, columns)
     return Pairs(
         n_voltage=int(at_voltage.sum()),
         n_power=int(np.isin(group, (Group.INJECTED, Group.FLOWING, Group.ZERO)).sum()),
@@ -203,7 +203,7 @@ def ragged(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> Int64s:
     return inside
 
 
-def _slots(structure: Structure, starts: Int64s, columns: Int32s) -> tuple[Int64s, Int64s]:
+def stencil_slots(structure: Structure, starts: Int64s, columns: Int32s) -> tuple[Int64s, Int64s]:
     """Block of each pair of stencil entries (a, b ≤ a), and where those of each measurement pair start."""
     length = np.diff(starts)
     slot_starts = np.concatenate(([0], np.cumsum(length * (length + 1) // 2))).astype(np.int64)

@@ -67,7 +67,7 @@ def build_structure(network: Network) -> Structure:
 
     ordered = csr_array(admittance[bus_at][:, bus_at])
     ordered.sort_indices()
-    pattern = _symbolic(csr_array(two_steps[bus_at][:, bus_at]))
+    pattern = symbolic(csr_array(two_steps[bus_at][:, bus_at]))
     rows = np.repeat(np.arange(network.n_bus), np.diff(pattern.row_starts))
     return Structure(
         bus_at=bus_at,
@@ -101,7 +101,8 @@ def _ones_on(matrix: csr_array) -> csr_array:
     return csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape)
 
 
-def _symbolic(ordered: csr_array) -> Pattern:
+def symbolic(ordered: csr_array) -> Pattern:
+    """Pattern of the factor of a symmetric matrix that is in elimination order."""
     ordered.sort_indices()
     n = ordered.shape[0]
     rows = np.repeat(np.arange(n), np.diff(ordered.indptr))
