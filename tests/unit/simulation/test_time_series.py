@@ -7,7 +7,7 @@ import pytest
 from support.cases import Case, load_case
 
 from gridjobs_workers.grids.network import Complexes, Network
-from gridjobs_workers.simulation.power_flow import branch_flows, solve_power_flow
+from gridjobs_workers.simulation.power_flow import VoltageControls, branch_flows, solve_power_flow
 from gridjobs_workers.simulation.time_series import (
     Chunk,
     InvalidProfiles,
@@ -142,3 +142,55 @@ def test_a_chunk_callback_can_stop_the_run(case: Case, power: Complexes) -> None
 
     with pytest.raises(Cancelled):
         run_series(case.network, case.point, series_of(power), unlimited(case.network), EVERYTHING, stop)
+
+
+def test_grids_with_machines_that_hold_voltages_go_side_by_side_through_newton() -> None:
+    meshed = load_case("ieee_118")
+    power = meshed.point.s_pu[:, None] * np.linspace(0.7, 1.05, 70)
+    summary, chunks = run(meshed, power, unlimited(meshed.network))
+    assert (summary.method, summary.reason) == ("newton", "machines hold voltages")
+    v, angle = joined(chunks, "v_pu"), joined(chunks, "angle_rad")
+    for step in (0, 33, 69):
+        flow = solve_power_flow(meshed.network, replace(meshed.point, s_pu=power[:, step]))
+        np.testing.assert_allclose(v[:, step], np.abs(flow.v), atol=2e-6)
+        np.testing.assert_allclose(angle[:, step], np.angle(flow.v), atol=2e-6)
+
+
+def test_voltage_dependent_loads_go_through_newton(case: Case) -> None:
+    half = replace(
+        case.point,
+        s_pu=case.point.s_pu / 2,
+        s_current_pu=case.point.s_pu / 4,
+        s_impedance_pu=case.point.s_pu / 4,
+    )
+    power = half.s_pu[:, None] * np.linspace(0.5, 1.5, 40)
+    softer = Case(case.network, half)
+    summary, chunks = run(softer, power, unlimited(case.network))
+    flow = solve_power_flow(case.network, replace(half, s_pu=power[:, 39]))
+    assert summary.method == "newton"
+    np.testing.assert_allclose(joined(chunks, "v_pu")[:, 39], np.abs(flow.v), atol=2e-7)
+
+
+def test_remote_control_goes_step_by_step(case: Case) -> None:
+    controls = VoltageControls(
+        np.array([0, 17]),
+        np.array([0, 16]),
+        np.array([1.0, 0.95]),
+        np.full(2, -np.inf),
+        np.full(2, np.inf),
+        np.ones(2),
+    )
+    remote = Case(case.network, replace(case.point, controls=controls))
+    power = case.point.s_pu[:, None] * np.linspace(0.5, 1.5, 40)
+    summary, chunks = run(remote, power, unlimited(case.network))
+    assert "another bus" in summary.reason
+    np.testing.assert_allclose(joined(chunks, "v_pu")[16], 0.95, atol=1e-7)
+
+
+def test_steps_that_the_iterative_current_method_misses_are_solved_by_newton(case: Case) -> None:
+    # 3.6 times the load: the feeder ends near 0.6 p.u., where Gauss's iterations hardly contract any more.
+    power = case.point.s_pu[:, None] * np.array([1.0, 3.6, 1.0])
+    summary, chunks = run(case, power, unlimited(case.network))
+    assert summary.unsolved.size == 0
+    flow = solve_power_flow(case.network, replace(case.point, s_pu=power[:, 1]))
+    np.testing.assert_allclose(joined(chunks, "v_pu")[:, 1], np.abs(flow.v), atol=2e-6)

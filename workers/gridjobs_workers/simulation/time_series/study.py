@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridjobs_workers.grids.network import Complexes, Floats, Ints, Network
-from gridjobs_workers.simulation.power_flow import OperatingPoint
+from gridjobs_workers.simulation.power_flow import OperatingPoint, PowerFlowOptions
 from gridjobs_workers.simulation.time_series.blocks import Blocks, Solver
 from gridjobs_workers.simulation.time_series.current_kernel import LANES
 from gridjobs_workers.simulation.time_series.series import InjectionSeries
@@ -46,6 +47,8 @@ class SeriesOptions:
 
     Attributes:
         tolerance_pu: Largest change of a voltage in the last iteration [p.u.].
+        q_limits: Respect the reactive limits of voltage controls.
+        taps: What tap changers do at each step, see `PowerFlowOptions`.
         threads: Threads that solve.
         record_v: Pass |V| of every bus on with each chunk.
         record_loading: Pass the loading of every branch on with each chunk.
@@ -54,6 +57,8 @@ class SeriesOptions:
     """
 
     tolerance_pu: float = 1e-8
+    q_limits: bool = True
+    taps: Literal["fixed", "discrete", "continuous"] = "fixed"
     threads: int = 1
     record_v: bool = False
     record_loading: bool = False
@@ -131,7 +136,8 @@ def run_series(
         InvalidProfiles: A profile holds something that is not a number.
         PowerFlowError: The grid itself cannot be solved.
     """
-    solver = solver_for(network, point, series, options.tolerance_pu)
+    flow = PowerFlowOptions(options.tolerance_pu, q_limits=options.q_limits, taps=options.taps)
+    solver = solver_for(network, point, series, flow)
     observer = _Observer(network, point, series, limits, options)
     for blocks in _in_order(solver, series, options.threads):
         on_chunk(observer.see(blocks))

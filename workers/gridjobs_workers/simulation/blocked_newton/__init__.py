@@ -1,0 +1,1 @@
+"""Newton's method for many cases of one network at once."""
