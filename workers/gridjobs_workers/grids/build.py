@@ -1,7 +1,7 @@
 """Builds the grid model from an upload."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -11,12 +11,13 @@ from gridjobs_workers.grids.checks import report_bad_values, report_left_out, re
 from gridjobs_workers.grids.conductors import KINDS as CONDUCTOR_KINDS
 from gridjobs_workers.grids.conductors import conductor_branches, read_conductors, shorted
 from gridjobs_workers.grids.context import Context
-from gridjobs_workers.grids.ends import transformer_ends, vector_groups_count
+from gridjobs_workers.grids.conventions import Conventions, Observed, choose, observe
+from gridjobs_workers.grids.ends import transformer_ends
 from gridjobs_workers.grids.headers import PROFILE_ORDER
 from gridjobs_workers.grids.injections import KINDS as INJECTION_KINDS
 from gridjobs_workers.grids.injections import read_injections, solved_injections
 from gridjobs_workers.grids.limits import DEFAULT_LIMITS, ImportLimits
-from gridjobs_workers.grids.model import Branches, GridModel, Injections, Switches, Transformers
+from gridjobs_workers.grids.model import Branches, GridModel, Injections, Shunts, Switches
 from gridjobs_workers.grids.names import bus_index, kinds_of
 from gridjobs_workers.grids.parts import PlacedBranches, joined, picked, placed
 from gridjobs_workers.grids.problems import Problems
@@ -25,12 +26,13 @@ from gridjobs_workers.grids.reader import read_upload
 from gridjobs_workers.grids.regulation import check_controls
 from gridjobs_workers.grids.shunts import CLASSES as SHUNT_CLASSES
 from gridjobs_workers.grids.shunts import read_shunts
-from gridjobs_workers.grids.table import CimTable, Floats, Rows
-from gridjobs_workers.grids.taps import read_taps
+from gridjobs_workers.grids.table import CimTable, Floats
+from gridjobs_workers.grids.taps import TapChangers, read_taps
 from gridjobs_workers.grids.terminals import read_terminals
 from gridjobs_workers.grids.topology import SWITCH_CLASSES, SwitchStates, Topology, find_buses, read_switches
-from gridjobs_workers.grids.transformers import Windings, read_windings, transformer_branches
+from gridjobs_workers.grids.transformers import transformer_branches
 from gridjobs_workers.grids.voltages import base_voltages, solved_voltages, spread_voltages
+from gridjobs_workers.grids.windings import Windings, read_windings
 
 NODE_CLASSES: Final = ("TopologicalNode", "ConnectivityNode", "BusbarSection", "Junction")
 
@@ -63,16 +65,17 @@ def import_grid(
 
 
 @dataclass(frozen=True, slots=True)
-class _Skeleton:
-    """Buses and branches before anything is attached to them; `base_kv` counts star points."""
+class _Surroundings:
+    """Everything that does not depend on how transformers are read; base voltages count star points."""
 
     topology: Topology
     base_kv: Floats
     solution: tuple[Floats, Floats]
-    branches: Branches
-    stars: Rows
-    transformers: Transformers
-    with_clocks: bool
+    lines: PlacedBranches
+    windings: Windings
+    taps: TapChangers
+    injections: Injections
+    shunts: Shunts
 
 
 def build_model(context: Context, name: str) -> GridModel:
@@ -85,43 +88,41 @@ def build_model(context: Context, name: str) -> GridModel:
     switches = read_switches(context)
     report_switches(context)
     report_left_out(context)
-    skeleton = _skeleton(context, switches)
-    topology, base_kv = skeleton.topology, skeleton.base_kv
-    injections = joined(
-        Injections,
-        [
-            read_injections(context, topology, base_kv, skeleton.solution[0]),
-            solved_injections(context, topology),
-        ],
+    around = _surroundings(context, switches)
+    topology, base_kv = around.topology, around.base_kv
+    conventions = _conventions(context, around)
+    transformers, winding_branch, stars = transformer_branches(
+        context, topology, around.windings, len(topology.main_node), conventions
     )
-    check_controls(context, topology, base_kv)
-    buses = build_buses(
-        context, topology, base_kv, skeleton.solution, skeleton.stars, skeleton.branches, injections
-    )
-    injections, references = with_reference(context, topology, injections, buses)
+    branches = _with_limits(context, base_kv, placed([around.lines, transformers]))
+    buses = build_buses(context, topology, base_kv, around.solution, stars, branches, around.injections)
+    injections, references = with_reference(context, topology, around.injections, buses)
+    winding_branch = winding_branch + len(around.lines.equipment)
     return GridModel(
         name=name,
         dialect=next((part.dialect for part in table.parts if part.dialect), ""),
         profiles=_profiles(table),
         scenario_time=_scenario_time(table),
         buses=buses,
-        branches=skeleton.branches,
-        transformers=skeleton.transformers,
+        branches=branches,
+        transformers=transformer_ends(
+            context, topology, base_kv, around.windings, around.taps, winding_branch
+        ),
         injections=injections,
-        shunts=read_shunts(context, topology, base_kv),
+        shunts=around.shunts,
         switches=_switches(context, topology, switches),
         bus_of=bus_index(context, topology),
         extra={
             "kinds": _kinds(context),
             "classes": table.classes(),
             "angle_reference_buses": references,
-            "vector_groups_in_angles": skeleton.with_clocks,
+            "transformer_conventions": asdict(conventions),
             "files": [part.file for part in table.parts],
         },
     )
 
 
-def _skeleton(context: Context, switches: SwitchStates) -> _Skeleton:
+def _surroundings(context: Context, switches: SwitchStates) -> _Surroundings:
     conductors = read_conductors(context)
     is_shorted = shorted(context, conductors)
     topology = find_buses(context, switches, conductors.row[is_shorted])
@@ -129,26 +130,31 @@ def _skeleton(context: Context, switches: SwitchStates) -> _Skeleton:
     taps = read_taps(context)
     windings = read_windings(context, taps)
     lines = conductor_branches(context, topology, picked(conductors, ~is_shorted))
-    with_clocks = vector_groups_count(context, topology, windings, solution[1])
-    transformers, winding_branch, stars = transformer_branches(
-        context, topology, windings, len(topology.main_node), with_clocks=with_clocks
+    base_kv = _base_voltages(context, topology, lines, windings)
+    injections = joined(
+        Injections,
+        [read_injections(context, topology, base_kv, solution[0]), solved_injections(context, topology)],
     )
-    base_kv = _base_voltages(context, topology, lines, windings, stars)
-    both = placed([lines, transformers])
-    ends = transformer_ends(context, topology, base_kv, windings, taps, winding_branch + len(lines.equipment))
-    return _Skeleton(
-        topology, base_kv, solution, _with_limits(context, base_kv, both), stars, ends, with_clocks
-    )
+    check_controls(context, topology, base_kv)
+    shunts = read_shunts(context, topology, base_kv)
+    return _Surroundings(topology, base_kv, solution, lines, windings, taps, injections, shunts)
 
 
-def _base_voltages(
-    context: Context, topology: Topology, lines: PlacedBranches, windings: Windings, stars: Rows
-) -> Floats:
+def _conventions(context: Context, around: _Surroundings) -> Conventions:
+    windings, connected = around.windings, context.terminals.connected
+    open_ended = np.unique(windings.transformer[~connected[windings.terminal]])
+    closed = ~np.isin(windings.transformer, open_ended) & context.in_service(windings.transformer)
+    voltage, needed = observe(around.solution, around.lines.branches, around.injections, around.shunts)
+    bus = around.topology.bus_of_terminal[windings.terminal]
+    return choose(windings, Observed(voltage, needed, bus, closed))
+
+
+def _base_voltages(context: Context, topology: Topology, lines: PlacedBranches, windings: Windings) -> Floats:
     base_kv = base_voltages(context, topology)
     base_kv = spread_voltages(base_kv, lines.branches.from_bus, lines.branches.to_bus)
     base_kv = report_no_voltage(context, topology, base_kv)
     context.problems.reject_if_errors()
-    return with_stars(base_kv, windings, stars)
+    return with_stars(base_kv, windings)
 
 
 def _with_limits(context: Context, base_kv: Floats, both: PlacedBranches) -> Branches:

@@ -9,11 +9,12 @@ from gridjobs_workers.grids.islands import find_islands
 from gridjobs_workers.grids.model import Branches, Buses, Injections
 from gridjobs_workers.grids.table import Floats, Rows
 from gridjobs_workers.grids.topology import Topology
-from gridjobs_workers.grids.transformers import Windings
+from gridjobs_workers.grids.windings import Windings
 
 
-def with_stars(base_kv: Floats, windings: Windings, stars: Rows) -> Floats:
+def with_stars(base_kv: Floats, windings: Windings) -> Floats:
     """Add star points: each has the rated voltage of its transformer's first winding as base."""
+    stars = np.unique(windings.transformer[windings.count > 2])
     first = np.searchsorted(windings.transformer, stars, side="left")
     return np.concatenate((base_kv, windings.rated_kv[first]))
 

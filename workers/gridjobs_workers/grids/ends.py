@@ -1,6 +1,4 @@
-"""Windings and tap changers as the model shows them, and whether vector groups count."""
-
-from typing import Final
+"""Windings and tap changers as the model shows them."""
 
 import numpy as np
 
@@ -10,30 +8,7 @@ from gridjobs_workers.grids.regulation import read_targets
 from gridjobs_workers.grids.table import Floats, Rows
 from gridjobs_workers.grids.taps import TapChangers
 from gridjobs_workers.grids.topology import Topology
-from gridjobs_workers.grids.transformers import Windings
-
-DEGREES_PER_HOUR: Final = 30.0
-FULL_TURN_DEG: Final = 360.0
-
-
-def vector_groups_count(context: Context, topology: Topology, windings: Windings, sv_deg: Floats) -> bool:
-    """Whether the file's own solution shifts angles by vector groups; False where it has none to tell by.
-
-    Most exporters leave them out of the angles, some do not (`phaseAngleClock` is from the short-circuit profile).
-    """
-    leader = np.searchsorted(windings.transformer, windings.transformer, side="left")
-    hours = windings.clock - windings.clock[leader]
-    bus = topology.bus_of_terminal[windings.terminal]
-    tapped = np.rad2deg(np.angle(windings.ratio) - np.angle(windings.ratio[leader]))
-    lag = sv_deg[bus[leader]] - sv_deg[bus] + tapped
-    telling = (hours % 12 != 0) & ~np.isnan(lag)
-    as_shifted = np.abs(_wrapped(lag - hours * DEGREES_PER_HOUR))[telling]
-    as_plain = np.abs(_wrapped(lag))[telling]
-    return bool((as_shifted < as_plain).sum() > (as_plain < as_shifted).sum())
-
-
-def _wrapped(degrees: Floats) -> Floats:
-    return (degrees + FULL_TURN_DEG / 2) % FULL_TURN_DEG - FULL_TURN_DEG / 2
+from gridjobs_workers.grids.windings import Windings
 
 
 def transformer_ends(

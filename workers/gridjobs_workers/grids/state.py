@@ -5,7 +5,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.sparse.linalg import spsolve
 
-from gridjobs_workers.grids.model import GridModel, InjectionKind
+from gridjobs_workers.grids.model import GridModel, InjectionKind, Injections
 from gridjobs_workers.grids.network import Complexes, Floats, Network
 
 Source = Literal["ssh", "sv"]
@@ -46,7 +46,7 @@ def injections_pu(model: GridModel, network: Network, source: Source = SETPOINTS
         source: "ssh" takes set-points, "sv" the solution; where one says nothing the other is taken, and 0 where
             neither does. Bus injections of the solution count only there.
     """
-    p_mw, q_mvar = injected_mva(model, source)
+    p_mw, q_mvar = injected_mva(model.injections, source)
     number = np.full(len(model.buses.energised), -1, dtype=np.intp)
     number[network.bus_row] = np.arange(network.n_bus)
     live = model.injections.in_service & (number[model.injections.bus] >= 0)
@@ -55,9 +55,8 @@ def injections_pu(model: GridModel, network: Network, source: Source = SETPOINTS
     return total / network.base_mva
 
 
-def injected_mva(model: GridModel, source: Source = SETPOINTS) -> tuple[Floats, Floats]:
+def injected_mva(injections: Injections, source: Source = SETPOINTS) -> tuple[Floats, Floats]:
     """Active and reactive power that each injection feeds in [MW, Mvar], shape (n_injection,) each."""
-    injections = model.injections
     first, second = (injections.p_mw, injections.q_mvar), (injections.sv_p_mw, injections.sv_q_mvar)
     if source != SETPOINTS:
         first, second = second, first
