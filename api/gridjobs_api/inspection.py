@@ -55,8 +55,16 @@ def _csv(path: Path) -> tuple[pa.Schema, int]:
             if (match := COLUMN.search(str(error))) is None:
                 raise
             field = _csv_schema(path, types).field(int(match[1]))
-            types[field.name] = pa.float64() if pa.types.is_integer(field.type) else pa.string()
+            types[field.name] = _looser(field.type)
     return _csv_with(path, {field.name: pa.string() for field in _csv_schema(path, types)})
+
+
+def _looser(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind):
+        return pa.float64()
+    if pa.types.is_timestamp(kind) and kind.unit != "ns":
+        return pa.timestamp("ns", kind.tz)
+    return pa.string()
 
 
 def _csv_with(path: Path, types: Mapping[str, pa.DataType]) -> tuple[pa.Schema, int]:
@@ -80,6 +88,10 @@ def _faults(schema: pa.Schema) -> list[Fault]:
             faults.append(Fault(pointer, "not_unique", "another column has the same name"))
         if pa.types.is_timestamp(field.type) and field.type.tz is None:
             faults.append(Fault(pointer, "naive_time", "times need an offset, as 2026-01-01T00:00:00Z"))
+        if pa.types.is_binary(field.type):  # so does CSV that is not UTF-8 look
+            faults.append(
+                Fault(pointer, "wrong_format", "the column is neither numbers nor times nor UTF-8 text")
+            )
     return faults
 
 

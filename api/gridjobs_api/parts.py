@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
+import orjson
+
 from gridjobs.blobs import BlobStore
 from gridjobs.model import PartRef
 from gridjobs_api import tables
@@ -21,6 +23,14 @@ async def content(part: PartRef, media_type: str, blobs: BlobStore) -> AsyncIter
         return
     stored = await blobs.get_async(part.digest)
     chunks = await asyncio.to_thread(tables.encode, stored, media_type)
+    while chunk := await asyncio.to_thread(_next, chunks):
+        yield chunk
+
+
+async def inline_content(part: PartRef, media_type: str, result: bytes) -> AsyncIterator[bytes]:
+    """Yield a part whose rows stand in the result itself, under its name."""
+    rows = await asyncio.to_thread(lambda: orjson.loads(result)[part.name])
+    chunks = await asyncio.to_thread(lambda: tables.encode(tables.from_rows(rows), media_type))
     while chunk := await asyncio.to_thread(_next, chunks):
         yield chunk
 

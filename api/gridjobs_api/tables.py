@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
@@ -17,6 +18,15 @@ ARROW = "application/vnd.apache.arrow.stream"
 TABLE_TYPES = (JSON, CSV, PARQUET, ARROW)
 
 ROWS_A_CHUNK = 4096
+
+
+def from_rows(rows: list[dict[str, Any]]) -> bytes:
+    """Return rows as a stored table (Parquet); blocking, for a thread."""
+    names = dict.fromkeys(name for row in rows for name in row)  # rows leave out what is absent
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
 
 
 def encode(parquet: bytes, media_type: str) -> Iterator[bytes]:
@@ -66,18 +76,25 @@ def _csv(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes
 
 
 def _flat(field: pa.Field) -> pa.Field:
-    return pa.field(field.name, pa.string()) if pa.types.is_nested(field.type) else field
+    is_text = pa.types.is_nested(field.type) or pa.types.is_timestamp(field.type)
+    return pa.field(field.name, pa.string()) if is_text else field
 
 
 def _flattened(batch: pa.RecordBatch, flat: pa.Schema) -> pa.RecordBatch:
-    """Write lists and structures as JSON text: CSV has no other way."""
-    columns = [
-        pa.array([None if value is None else orjson.dumps(value).decode() for value in column.to_pylist()])
-        if pa.types.is_nested(column.type)
-        else column
-        for column in batch.columns
-    ]
-    return pa.record_batch([c.cast(f.type) for c, f in zip(columns, flat, strict=True)], schema=flat)
+    return pa.record_batch([_text(column) for column in batch.columns], schema=flat)
+
+
+def _text(column: pa.Array) -> pa.Array:
+    """Write times as RFC 3339, lists and structures as JSON: CSV itself has neither."""
+    if pa.types.is_timestamp(column.type):
+        microseconds = column.cast(pa.timestamp("us", column.type.tz))
+        return pc.strftime(
+            microseconds, format="%Y-%m-%dT%H:%M:%SZ" if column.type.tz else "%Y-%m-%dT%H:%M:%S"
+        )
+    if pa.types.is_nested(column.type):
+        values = column.to_pylist()
+        return pa.array([None if v is None else orjson.dumps(v).decode() for v in values], pa.string())
+    return column
 
 
 def _arrow(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:

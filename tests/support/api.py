@@ -13,7 +13,10 @@ import httpx
 import orjson
 import pytest
 
+from gridjobs import keys
 from gridjobs.model import Completion, Job, PartRef, Status
+from gridjobs.problems import Problem
+from gridjobs.reconciler import Reconciler
 from gridjobs.settings import Settings
 from gridjobs.store import JobStore
 from support.http import checked_client
@@ -123,6 +126,20 @@ class Hand:
         index = self.store.blobs.put(orjson.dumps(components))
         fields = {"status": "ready", "index_digest": index, "summary": orjson.dumps(summary).decode()}
         self.succeed(grid["job_id"], result | {"parts": []}, resource=fields)
+
+    def reject(self, grid: Mapping[str, Any], problems: list[dict[str, str]]) -> None:
+        """End the import of a grid as a worker would that has found its content wrong."""
+        error = Problem("grid_rejected", "the grid has errors").to_dict()
+        fields = {"problems": orjson.dumps(problems).decode()}
+        completion = Completion(status=Status.FAILED, error=error, resource=fields)
+        self.store.commit(grid["job_id"], self.take(grid["job_id"]), completion)
+
+    def expire_results(self) -> None:
+        """Make the retention of all results end now."""
+        client = self.store.client
+        for job_id in client.zrange(keys.RESULT_EXPIRY, 0, -1):
+            client.zadd(keys.RESULT_EXPIRY, {job_id: 0})
+        Reconciler(self.store).reconcile()
 
 
 @pytest.fixture(scope="session")

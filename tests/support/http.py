@@ -46,9 +46,17 @@ class _Response:
 def contract() -> OpenAPI:
     """The contract, as the API serves it."""
     bundle: dict[str, Any] = json.loads(files("gridjobs_api").joinpath("pages/openapi.json").read_bytes())
-    opaque: dict[str, Any] = {kind: lambda data: data for kind in BINARY} | dict.fromkeys(TEXT, bytes.decode)
+    opaque: dict[str, Any] = dict.fromkeys(BINARY, _as_it_is) | dict.fromkeys(TEXT, _decoded)
     opaque["application/problem+json"] = json.loads
     return OpenAPI.from_dict(bundle, config=Config(extra_media_type_deserializers=opaque))
+
+
+def _as_it_is(data: bytes, **_: str) -> bytes:
+    return data
+
+
+def _decoded(data: bytes, **_: str) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def check(response: httpx.Response) -> None:
@@ -72,7 +80,7 @@ def check(response: httpx.Response) -> None:
             reason = error.__cause__ or error
             details = [str(e) for e in getattr(reason, "schema_errors", [])]
             what = f"{request.method} {request.path} -> {response.status_code}"
-            raise NotTheContract(f"{what}: {error} {reason} {details}") from error
+            raise NotTheContract(f"{what}: {error} {reason} {details}"[:2000]) from error
 
 
 def checked_client(base_url: str, **options: Any) -> httpx.Client:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -126,6 +126,6 @@ def _encoded(mrid: str) -> str:
 
 def _decoded(cursor: str) -> str:
     try:
-        return urlsafe_b64decode(cursor).decode()
+        return b64decode(cursor, altchars=b"-_", validate=True).decode()
     except ValueError:
         raise InvalidCursor(cursor) from None

@@ -74,10 +74,16 @@ async def get_result(call: Call, job_id: str, if_none_match: str | None = None) 
 
 async def get_result_part(call: Call, job_id: str, part: str) -> Response:
     """Give a table or file of a result in the form that the caller prefers."""
-    found = await call.services.jobs.part(call.tenant, job_id, part)
+    jobs = call.services.jobs
+    found = await jobs.part(call.tenant, job_id, part)
     media_type = chosen(call.headers.get("accept", ""), parts.media_types(found))
-    content = parts.content(found, media_type, call.services.jobs.blobs)
-    headers = {"ETag": f'"{found.digest}"', "Vary": "Accept"}
+    headers = {"Vary": "Accept"}
+    if found.digest:
+        headers["ETag"] = f'"{found.digest}"'
+        content = parts.content(found, media_type, jobs.blobs)
+    else:
+        result = await jobs.result(call.tenant, job_id)
+        content = parts.inline_content(found, media_type, result.body)
     return StreamingResponse(await parts.begun(content), headers=headers, media_type=media_type)
 
 
