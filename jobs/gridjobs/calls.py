@@ -138,7 +138,7 @@ def commit(job_id: str, fence: int, completion: Completion) -> Call[Job]:
     document = {
         "result_digest": "" if result is None else digest(result),
         "parts": orjson.dumps([part.to_dict() for part in completion.parts]).decode(),
-        "blobs": [part.digest for part in completion.parts],
+        "blobs": [part.digest for part in completion.parts if part.digest],
         "resource": dict(completion.resource),
     }
     if result is not None and stored_apart:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +113,8 @@ class Attempt:
             case "done":
                 return _succeeded(frame)
             case "failed":
-                return _failed(Problem(**frame.fields["problem"]), frame.fields["parts"])
+                fields = frame.fields
+                return _failed(Problem(**fields["problem"]), fields["parts"], fields["resource"])
             case "error":
                 return Broken(Problem(**frame.fields))
             case "cancelled":
@@ -145,12 +146,22 @@ def _succeeded(frame: Frame) -> Completion:
     )
 
 
-def _failed(problem: Problem, parts: Sequence[dict[str, Any]] = ()) -> Completion:
-    return Completion(status=Status.FAILED, error=problem.to_dict(), parts=_part_refs(parts))
+def _failed(
+    problem: Problem, parts: Sequence[dict[str, Any]] = (), resource: Mapping[str, str] | None = None
+) -> Completion:
+    return Completion(
+        status=Status.FAILED, error=problem.to_dict(), parts=_part_refs(parts), resource=resource or {}
+    )
 
 
 def _part_refs(parts: Sequence[dict[str, Any]]) -> list[PartRef]:
     return [
-        PartRef(part["name"], part["digest"], part["media_types"][0], part["bytes"], part.get("rows"))
+        PartRef(
+            part["name"],
+            part.get("digest", ""),
+            part["media_types"][0],
+            part.get("bytes", 0),
+            part.get("rows"),
+        )
         for part in parts
     ]

@@ -80,13 +80,14 @@ class Child:
         outcome = registry.load(self.actors[task.type])(task)
         parts = [stored(part, self.blobs) for part in outcome.parts]
         fields = {"parts": parts, "engine": outcome.engine, "resource": outcome.resource}
-        return Frame("done", fields, orjson.dumps({**outcome.result, "parts": parts}, option=RESULT_JSON))
+        inline = {part.name: part.content for part in outcome.parts if isinstance(part.content, list)}
+        result = {**outcome.result, **inline, "parts": parts}
+        return Frame("done", fields, orjson.dumps(result, option=RESULT_JSON))
 
     def _failed(self, failure: JobFailure) -> Frame:
         problem = {"code": failure.code, "detail": failure.detail, "errors": failure.errors}
-        return Frame(
-            "failed", {"problem": problem, "parts": [stored(part, self.blobs) for part in failure.parts]}
-        )
+        parts = [stored(part, self.blobs) for part in failure.parts]
+        return Frame("failed", {"problem": problem, "parts": parts, "resource": failure.resource})
 
     def _progress(self, fraction: float, stage: str, message: str) -> None:
         now = time.monotonic()

@@ -4,7 +4,7 @@ An actor is a function `run(task: Task) -> Outcome` in `gridjobs_workers/<job ty
 the killable subprocess and knows neither broker nor HTTP.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,10 +39,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A large piece of a result, kept as a blob."""
+    """A piece of a result that can be read on its own.
+
+    A table is stored as Parquet and served as JSON, CSV, Parquet or Arrow. Rows (a list) are a table small enough to
+    stand in the result itself, under the part's name. Bytes are kept and served as they are.
+    """
 
     name: str
-    content: pa.Table | bytes  # a table is stored as Parquet and served as JSON, CSV, Parquet or Arrow
+    content: pa.Table | list[dict[str, Any]] | bytes
     media_type: str = "application/vnd.apache.parquet"
 
 
@@ -60,10 +64,16 @@ class JobFailure(Exception):
     """The job's own input or physics make success impossible: the job fails now, and is not tried again."""
 
     def __init__(
-        self, code: str, detail: str, errors: Sequence[dict[str, Any]] = (), parts: Sequence[Part] = ()
+        self,
+        code: str,
+        detail: str,
+        errors: Sequence[dict[str, Any]] = (),
+        parts: Sequence[Part] = (),
+        resource: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.errors = list(errors)  # [{"pointer": "/measurements/3", "code": ..., "detail": ...}]
         self.parts = parts
+        self.resource = dict(resource or {})  # as in Outcome

@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "api": "Serve HTTP",
     "relay": "Publish hints and events, reconcile",
     "worker": "Run jobs",
+    "demo": "Estimate the state of an example grid, show it, and stop",
     "doctor": "Check the installation and say what to do",
 }
 

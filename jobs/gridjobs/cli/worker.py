@@ -16,7 +16,7 @@ def command(types: str, slots: int) -> None:
 
     settings = Settings()
     logs.configure(settings)
-    job_types = [name for name in (types or settings.worker_types).split(",") if name]
+    job_types = [name for name in types.split(",") if name]
     try:
         services = worker.slots(settings, job_types, slots)
     except worker.NothingToServe as error:
