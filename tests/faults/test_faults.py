@@ -21,7 +21,10 @@ from support.redis import RedisServer
 
 SEEDS = [int(seed) for seed in os.environ.get("GRIDJOBS_FAULT_SEEDS", "1").split(",")]
 JOBS = int(os.environ.get("GRIDJOBS_FAULT_JOBS", "200"))
-ACTORS = "estimation=support.actors:run_labels,grid-import=support.actors:make_grid"
+PROBES = {
+    "GRIDJOBS_EXTRA_ACTORS": "estimation=support.actors:run_labels,grid-import=support.actors:make_grid",
+    "GRIDJOBS_WORKER_TYPES": "estimation,grid-import",
+}
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Field:
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Field]:
     journal = tmp_path / "journal"
-    env = {"GRIDJOBS_EXTRA_ACTORS": ACTORS, "PROBE_JOURNAL": str(journal), "GRIDJOBS_MAX_ATTEMPTS": "20"}
+    env = {**PROBES, "PROBE_JOURNAL": str(journal), "GRIDJOBS_MAX_ATTEMPTS": "20"}
     installation = Installation(tmp_path / "up", env)
     installation.start()
     yield Field(installation, {}, None, journal)
@@ -51,7 +54,7 @@ def production(tmp_path: Path, private_redis: RedisServer) -> Iterator[Field]:
     observe.subscribe_amqp(rabbitmq.url)
     journal = tmp_path / "journal"
     env = {
-        "GRIDJOBS_EXTRA_ACTORS": ACTORS,
+        **PROBES,
         "PROBE_JOURNAL": str(journal),
         "GRIDJOBS_MAX_ATTEMPTS": "20",
         "GRIDJOBS_STORE_URL": private_redis.url,

@@ -27,7 +27,8 @@ def run(task: Task) -> Outcome:
 def run_labels(task: Task) -> Outcome:
     """As `run`, told by the request's labels: so real requests over HTTP can misbehave too."""
     journaled = replace(task, input={**task.input.get("labels", {}), "nonce": secrets.token_hex(8)})
-    line = {"job": task.job_id, "attempt": task.attempt, "nonce": journaled.input["nonce"]}
+    nonce = journaled.input["nonce"]
+    line = {"job": task.job_id, "attempt": task.attempt, "nonce": nonce, "worker": os.getppid()}
     with open(os.environ["PROBE_JOURNAL"], "ab", buffering=0) as journal:
         journal.write(orjson.dumps(line) + b"\n")
     return run(journaled)

@@ -24,6 +24,7 @@ IMPATIENT = {  # what takes minutes in production takes seconds here
     "GRIDJOBS_RECONCILE_S": "0.3",
     "GRIDJOBS_RETRY_DELAY_S": "0.1",
     "GRIDJOBS_DRAIN_S": "5",
+    "GRIDJOBS_WORKER_TYPES": "probe",  # nothing that takes long to import
 }
 
 

@@ -45,7 +45,12 @@ def served(settings: Settings, job_types: Sequence[str] = ()) -> dict[str, str]:
 
 
 def slots(settings: Settings, job_types: Sequence[str] = (), count: int = 0) -> list[Service]:
-    """Return the worker's processes, one per slot, for a supervisor to run."""
+    """Return the worker's processes, one per slot, for a supervisor; the settings fill in what is not given.
+
+    Raises:
+        NothingToServe: As `served` does.
+    """
+    job_types = job_types or [name for name in settings.worker_types.split(",") if name]
     served(settings, job_types)
     count = count or settings.worker_slots or os.cpu_count() or 1
     command = [sys.executable, "-m", "gridjobs_workers.main", ",".join(job_types)]
