@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Floats
 from gridjobs_workers.grids.buses import build_buses, report_no_voltage, with_reference, with_stars
 from gridjobs_workers.grids.checks import report_bad_values, report_left_out, report_switches
 from gridjobs_workers.grids.conductors import KINDS as CONDUCTOR_KINDS
@@ -26,7 +27,7 @@ from gridjobs_workers.grids.reader import read_upload
 from gridjobs_workers.grids.regulation import check_controls
 from gridjobs_workers.grids.shunts import CLASSES as SHUNT_CLASSES
 from gridjobs_workers.grids.shunts import read_shunts
-from gridjobs_workers.grids.table import CimTable, Floats
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.taps import TapChangers, read_taps
 from gridjobs_workers.grids.terminals import read_terminals
 from gridjobs_workers.grids.topology import SWITCH_CLASSES, SwitchStates, Topology, find_buses, read_switches

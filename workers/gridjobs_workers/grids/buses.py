@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Floats, Rows
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.islands import find_islands
 from gridjobs_workers.grids.model import Branches, Buses, Injections
-from gridjobs_workers.grids.table import Floats, Rows
 from gridjobs_workers.grids.topology import Topology
 from gridjobs_workers.grids.windings import Windings
 

@@ -5,10 +5,11 @@ from typing import Final
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Bools, Floats, Rows, complexes
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import Branches, BranchKind
 from gridjobs_workers.grids.parts import PlacedBranches, pi_admittances
-from gridjobs_workers.grids.table import CimTable, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 
 KINDS: Final = {
@@ -49,9 +50,9 @@ def read_conductors(context: Context) -> Conductors:
     return Conductors(row, kind, first, second, r, x)
 
 
-def shorted(context: Context, conductors: Conductors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def shorted(context: Context, conductors: Conductors) -> Bools:
     """Which conductors have no impedance at all and so join their nodes; each is reported."""
-    none = (conductors.r == 0) & (conductors.x == 0)
+    none: Bools = (conductors.r == 0) & (conductors.x == 0)
     context.warning("zero_impedance", "no impedance: treated as a closed switch", conductors.row[none])
     negative = (conductors.kind == BranchKind.LINE) & ((conductors.r < 0) | (conductors.x < 0))
     context.warning(
@@ -63,11 +64,9 @@ def shorted(context: Context, conductors: Conductors) -> np.ndarray[tuple[int], 
 def conductor_branches(context: Context, topology: Topology, conductors: Conductors) -> PlacedBranches:
     """Build branches: pi circuits with half the charging at each end (IEC 61970-301, ACLineSegment)."""
     table, terminals, row = context.table, context.terminals, conductors.row
-    shunt = table.number(row, "ACLineSegment.gch", default=0.0) + 1j * table.number(
-        row, "ACLineSegment.bch", default=0.0
-    )
-    impedance = conductors.r + 1j * conductors.x
-    y = pi_admittances(1 / impedance, shunt)
+    g = table.number(row, "ACLineSegment.gch", default=0.0)
+    b = table.number(row, "ACLineSegment.bch", default=0.0)
+    y = pi_admittances(1 / complexes(conductors.r, conductors.x), complexes(g, b))
     in_service = context.in_service(row)
     zero = zero_sequence(table, row)
     branches = Branches(
@@ -90,8 +89,8 @@ def conductor_branches(context: Context, topology: Topology, conductors: Conduct
         length_km=table.number(row, "Conductor.length"),
         r=conductors.r,
         x=conductors.x,
-        g=shunt.real,
-        b=shunt.imag,
+        g=g,
+        b=b,
         r0=zero["r0"],
         x0=zero["x0"],
         g0=zero["g0ch"],

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Bools, Floats, Rows
 from gridjobs_workers.grids.problems import Problems
-from gridjobs_workers.grids.table import Bools, CimTable, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.terminals import Terminals
 
 

@@ -12,14 +12,11 @@ from itertools import product
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gridjobs_workers.grids.arrays import Bools, Complexes, Floats, Rows, complexes, polar
 from gridjobs_workers.grids.model import Branches, Injections, Shunts
 from gridjobs_workers.grids.state import injected_mva
-from gridjobs_workers.grids.table import Bools, Floats, Rows
 from gridjobs_workers.grids.windings import Windings
-
-Complexes = NDArray[np.complex128]
 
 DEGREES_PER_HOUR: Final = 30.0
 FULL_TURN_DEG: Final = 360.0
@@ -59,12 +56,12 @@ def placed_magnetising(windings: Windings, conventions: Conventions) -> tuple[Co
         (n_end,) both.
     """
     b = -np.abs(windings.b) if conventions.inductive else windings.b
-    own = np.asarray((windings.g + 1j * b) * windings.rated_kv**2)
+    own = complexes(windings.g, b) * windings.rated_kv**2
     if not conventions.shared:
         return own, np.zeros_like(own)
     part = _of_transformer(windings, own) / windings.count
     has_two = windings.count == 2
-    return np.where(has_two, part, 0), np.where(has_two, 0, part)
+    return part * has_two, part * ~has_two
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +85,11 @@ def observe(
     solution: tuple[Floats, Floats], lines: Branches, injections: Injections, shunts: Shunts
 ) -> tuple[Complexes, Complexes]:
     """Return the solved voltages [kV] and what transformers must take from each bus [MVA], given all else."""
-    voltage = solution[0] * np.exp(1j * np.deg2rad(solution[1]))
+    voltage = polar(*solution)
     needed = np.zeros(len(voltage), dtype=np.complex128)
     p_mw, q_mvar = injected_mva(injections, "sv")
     live = injections.in_service
-    np.add.at(needed, injections.bus[live], (p_mw + 1j * q_mvar)[live])
+    np.add.at(needed, injections.bus[live], complexes(p_mw, q_mvar)[live])
     for own, other, y_own, y_other in (
         (lines.from_bus, lines.to_bus, lines.y_ff, lines.y_ft),
         (lines.to_bus, lines.from_bus, lines.y_tt, lines.y_tf),
@@ -100,7 +97,7 @@ def observe(
         live = lines.from_closed & lines.to_closed
         flow = voltage[own] * np.conj(y_own * voltage[own] + y_other * voltage[other])
         np.add.at(needed, own[live], -flow[live])
-    drawn = np.where(shunts.in_service, shunts.g - 1j * shunts.b, 0) * np.abs(voltage[shunts.bus]) ** 2
+    drawn = complexes(shunts.g, -shunts.b) * shunts.in_service * np.abs(voltage[shunts.bus]) ** 2
     np.add.at(needed, shunts.bus, -drawn)
     return voltage, needed
 
@@ -141,7 +138,7 @@ def _wrapped(degrees: Floats) -> Floats:
 def _misfit(windings: Windings, observed: Observed, reading: Conventions, buses: Rows) -> float:
     """What is left at some buses when transformers carry what this reading says, summed [MVA]."""
     at_end, at_star = placed_magnetising(windings, reading)
-    z = (windings.r + 1j * windings.x) / windings.rated_kv**2
+    z = complexes(windings.r, windings.x) / windings.rated_kv**2
     series = 1 / (z + SLIVER * _of_transformer(windings, z))
     e = observed.voltage_kv[observed.bus] / (reading.turned(windings) * windings.rated_kv)
     star = _of_transformer(windings, series * e) / _of_transformer(windings, series + at_star)

@@ -136,12 +136,9 @@ def _scan(
     base = len(buffer)
     buffer += content
     buffer += bytes(scan.PADDING)
-    tags = content.count(b"<") + 1
+    arrays = _Arrays(content.count(b"<") + 1, limits.max_names)
     view = np.frombuffer(buffer, dtype=np.uint8)
-    arrays = _Arrays(tags, limits.max_names)
-    status, at, n_name, n_object, n_property = scan.scan(
-        view, base + body, base + root[0], root[1], limits.max_objects, *arrays.all()
-    )
+    status, at, n_name, n_object, n_property = arrays.fill(view, base, root, body, limits.max_objects)
     if status == scan.OK and not scan.only_space_left(view, at, base + len(content)):
         status = scan.UNUSUAL
     if status == scan.TOO_MANY_NAMES:
@@ -171,12 +168,29 @@ class _Arrays:
         self.value_start = np.empty(tags, dtype=np.int64)
         self.value_end = np.empty(tags, dtype=np.int64)
 
-    def all(self) -> tuple[NDArray[np.generic], ...]:
-        return (
-            self.slots, self.name_starts, self.name_ends,
-            self.object_name, self.object_kind, self.object_at, self.id_start, self.id_end,
-            self.property_object, self.property_name, self.property_kind, self.value_start, self.value_end,
-        )  # fmt: skip
+    def fill(
+        self, view: scan.Bytes, base: int, root: tuple[int, int], body: int, max_objects: int
+    ) -> tuple[int, int, int, int, int]:
+        return scan.scan(
+            view,
+            base + body,
+            base + root[0],
+            root[1],
+            max_objects,
+            self.slots,
+            self.name_starts,
+            self.name_ends,
+            self.object_name,
+            self.object_kind,
+            self.object_at,
+            self.id_start,
+            self.id_end,
+            self.property_object,
+            self.property_name,
+            self.property_kind,
+            self.value_start,
+            self.value_end,
+        )
 
     def qualified_names(
         self, buffer: bytearray, namespaces: dict[str, str], count: int

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Floats, Rows, Strings
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import Transformers
 from gridjobs_workers.grids.regulation import read_targets
-from gridjobs_workers.grids.table import Floats, Rows
 from gridjobs_workers.grids.taps import TapChangers
 from gridjobs_workers.grids.topology import Topology
 from gridjobs_workers.grids.windings import Windings
@@ -23,10 +23,10 @@ def transformer_ends(
     tap[taps.end[order]] = order
     tap = tap[windings.row]
     has = tap >= 0
-    changer = np.where(has, taps.row[tap], -1) if len(taps.row) else tap
+    changer = np.append(taps.row, -1)[tap]
     control = table.ref(changer, "TapChanger.TapChangerControl")
     enabled = table.flag(changer, "TapChanger.controlEnabled", default=True)
-    is_ratio = _of_taps(taps.kind, tap, "") == "ratio"
+    is_ratio = _words(taps.kind, tap) == "ratio"
     targets = read_targets(context, topology, base_kv, control, enabled & is_ratio)
     numbers = {
         name: table.number(windings.row, f"PowerTransformerEnd.{name}") for name in ("r", "x", "g", "b")
@@ -45,12 +45,12 @@ def transformer_ends(
         clock=windings.clock,
         grounded=table.flag(windings.row, "TransformerEnd.grounded", default=False),
         tap_mrid=table.mrid(changer),
-        tap_kind=_of_taps(taps.kind, tap, ""),
-        tap_position=_of_taps(taps.position, tap, np.nan),
-        tap_neutral=_of_taps(taps.neutral, tap, np.nan),
-        tap_low=_of_taps(taps.low, tap, np.nan),
-        tap_high=_of_taps(taps.high, tap, np.nan),
-        tap_step_percent=_of_taps(taps.step_percent, tap, np.nan),
+        tap_kind=_words(taps.kind, tap),
+        tap_position=_numbers(taps.position, tap),
+        tap_neutral=_numbers(taps.neutral, tap),
+        tap_low=_numbers(taps.low, tap),
+        tap_high=_numbers(taps.high, tap),
+        tap_step_percent=_numbers(taps.step_percent, tap),
         tap_ratio=np.abs(windings.ratio),
         tap_shift_rad=np.angle(windings.ratio),
         regulates=targets.regulates & has,
@@ -60,8 +60,11 @@ def transformer_ends(
     )
 
 
-def _of_taps(values: np.ndarray, tap: Rows, missing: object) -> np.ndarray:
-    """Values of each winding's tap changer, or what stands for a missing one."""
-    if not len(values):
-        return np.full(len(tap), missing)
-    return np.where(tap >= 0, values[tap], missing)
+def _numbers(values: Floats, tap: Rows) -> Floats:
+    """Values of each winding's tap changer, NaN where it has none."""
+    return np.append(values, np.nan)[tap]
+
+
+def _words(values: Strings, tap: Rows) -> Strings:
+    """Words of each winding's tap changer, "" where it has none."""
+    return np.append(values, "")[tap]

@@ -5,10 +5,11 @@ from typing import Final
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Floats, Rows
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import InjectionKind, Injections
 from gridjobs_workers.grids.regulation import Targets, plausible_kv, read_targets
-from gridjobs_workers.grids.table import CimTable, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 
 KINDS: Final = {
@@ -85,7 +86,7 @@ def read_injections(context: Context, topology: Topology, base_kv: Floats, sv_kv
         row, "SynchronousMachine.referencePriority", "ExternalNetworkInjection.referencePriority", default=0.0
     )
     _report_ignored(context, row)
-    injections = Injections(
+    return Injections(
         mrid=table.mrid(row),
         name=table.text(row, "IdentifiedObject.name"),
         kind=kind,
@@ -114,7 +115,6 @@ def read_injections(context: Context, topology: Topology, base_kv: Floats, sv_kv
         slack_priority=priority.astype(np.intp),
         participation=table.number(unit, "GeneratingUnit.normalPF", default=0.0),
     )
-    return injections
 
 
 def _active(table: CimTable, row: Rows) -> Floats:

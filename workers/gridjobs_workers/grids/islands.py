@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from gridjobs_workers.grids.arrays import Bools, Floats, Rows
 from gridjobs_workers.grids.model import Branches, InjectionKind, Injections
-from gridjobs_workers.grids.table import Bools, Floats, Rows
 
 SOURCES = (InjectionKind.MACHINE, InjectionKind.EXTERNAL, InjectionKind.EQUIVALENT)
 
@@ -36,7 +36,7 @@ def find_islands(n_bus: int, branches: Branches, injections: Injections, sv_kv: 
     closed = branches.from_closed & branches.to_closed
     pairs = (branches.from_bus[closed], branches.to_bus[closed])
     graph = coo_array((np.ones(int(closed.sum()), dtype=np.int8), pairs), shape=(n_bus, n_bus))
-    _, label = connected_components(graph, directed=False)
+    label = connected_components(graph, directed=False)[1].astype(np.intp)
     is_source = np.isin(injections.kind, SOURCES) & (injections.cim_class != "AsynchronousMachine")
     sources = injections.bus[is_source & injections.in_service]
     fed = np.zeros(n_bus, dtype=np.bool_)

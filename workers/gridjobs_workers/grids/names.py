@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Rows
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import Ints, Strings
-from gridjobs_workers.grids.table import Rows
 from gridjobs_workers.grids.topology import Topology
 
 

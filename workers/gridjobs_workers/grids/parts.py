@@ -4,10 +4,9 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gridjobs_workers.grids.arrays import Bools, Complexes, Rows
 from gridjobs_workers.grids.model import Branches
-from gridjobs_workers.grids.table import Rows
 
 Record = TypeVar("Record")
 
@@ -22,7 +21,7 @@ def joined(kind: type[Record], records: list[Record]) -> Record:
     )
 
 
-def picked(record: Record, rows: Rows | NDArray[np.bool_]) -> Record:
+def picked(record: Record, rows: Rows | Bools) -> Record:
     """Take some rows of a dataclass of equally long arrays."""
     values: dict[str, Any] = {field.name: getattr(record, field.name)[rows] for field in fields(record)}  # type: ignore[arg-type]
     return type(record)(**values)
@@ -59,24 +58,24 @@ def placed(sets: list[PlacedBranches]) -> PlacedBranches:
 class Admittances:
     """Two-ports in siemens, shape (n,) each; see `model.Branches`."""
 
-    ff: NDArray[np.complex128]
-    ft: NDArray[np.complex128]
-    tf: NDArray[np.complex128]
-    tt: NDArray[np.complex128]
+    ff: Complexes
+    ft: Complexes
+    tf: Complexes
+    tt: Complexes
 
 
-def pi_admittances(series: NDArray[np.complex128], shunt: NDArray[np.complex128]) -> Admittances:
+def pi_admittances(series: Complexes, shunt: Complexes) -> Admittances:
     """Two-port of a series admittance with half the shunt admittance at each end, all in siemens."""
     own = series + shunt / 2
     return Admittances(own, -series, -series, own)
 
 
 def ideal_ratio(
-    series: NDArray[np.complex128],
-    shunt_from: NDArray[np.complex128],
-    shunt_to: NDArray[np.complex128],
-    turns_from: NDArray[np.complex128],
-    turns_to: NDArray[np.complex128],
+    series: Complexes,
+    shunt_from: Complexes,
+    shunt_to: Complexes,
+    turns_from: Complexes,
+    turns_to: Complexes,
 ) -> Admittances:
     """Two-port of a pi circuit between two ideal transformers of complex ratio.
 

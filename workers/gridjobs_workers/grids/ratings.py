@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from gridjobs_workers.grids.table import Bools, CimTable, Floats, Rows
+from gridjobs_workers.grids.arrays import Bools, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.terminals import Terminals
 
 KILO: Final = 1e3
@@ -37,7 +38,8 @@ def permanent_limits(
     least_a = _least(table.size, (at_terminal, at_equipment), amperes)
     least_mva = _least(table.size, (at_terminal, at_equipment), mva)
     as_amperes = np.minimum(least_mva[terminal_row], least_mva[equipment]) * KILO / (np.sqrt(3) * base_kv)
-    return np.fmin(np.minimum(least_a[terminal_row], least_a[equipment]), as_amperes)
+    limits: Floats = np.fmin(np.minimum(least_a[terminal_row], least_a[equipment]), as_amperes)
+    return limits
 
 
 def _is_permanent(table: CimTable, kind: Rows) -> Bools:
@@ -47,7 +49,10 @@ def _is_permanent(table: CimTable, kind: Rows) -> Bools:
     name = np.strings.upper(table.text(kind, "IdentifiedObject.name"))
     infinite = table.flag(kind, "OperationalLimitType.isInfiniteDuration", default=False)
     silent = (said == "") & ~np.isin(name, ("PATL", "TATL", "TC"))
-    return (said == "patl") | ((said == "") & ((name == "PATL") | infinite)) | (silent & (name == ""))
+    permanent: Bools = (
+        (said == "patl") | ((said == "") & ((name == "PATL") | infinite)) | (silent & (name == ""))
+    )
+    return permanent
 
 
 def _least(size: int, places: tuple[Rows, Rows], limits: Floats) -> Floats:

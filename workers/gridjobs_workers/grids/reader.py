@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gridjobs_workers.grids.archive import Document, TooLarge, documents
+from gridjobs_workers.grids.arrays import Rows
 from gridjobs_workers.grids.document import Scanned, header_of, read_document
 from gridjobs_workers.grids.head import XmlFault
 from gridjobs_workers.grids.headers import CIM_NAMESPACE, check_header, dialect_of
 from gridjobs_workers.grids.limits import ImportLimits
+from gridjobs_workers.grids.objects import Part
 from gridjobs_workers.grids.problems import Problems
-from gridjobs_workers.grids.table import CimTable, Part, Rows
+from gridjobs_workers.grids.table import CimTable
 
 
 @dataclass(slots=True)

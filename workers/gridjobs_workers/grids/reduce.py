@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import complexes
 from gridjobs_workers.grids.model import Branches, GridModel
 from gridjobs_workers.grids.network import Complexes, Floats, Ints, Network
 
@@ -63,7 +64,7 @@ def _shunts(model: GridModel, number: Ints, n_bus: int) -> Complexes:
     shunts = model.shunts
     y = np.zeros(n_bus, dtype=np.complex128)
     live = shunts.in_service & (number[shunts.bus] >= 0)
-    np.add.at(y, number[shunts.bus[live]], shunts.g[live] + 1j * shunts.b[live])
+    np.add.at(y, number[shunts.bus[live]], complexes(shunts.g, shunts.b)[live])
     return y
 
 

@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Bools, Floats, Rows
 from gridjobs_workers.grids.context import Context
-from gridjobs_workers.grids.table import Bools, CimTable, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 
 CONTROL_CLASSES: Final = ("RegulatingControl", "TapChangerControl")

@@ -80,7 +80,7 @@ ENTITIES = (
 
 @njit(cache=True, nogil=True)
 def _starts_with(buffer: Bytes, at: int, word: Bytes) -> bool:
-    for k in range(len(word)):
+    for k in range(len(word)):  # noqa: SIM110  # the compiler knows no generators
         if buffer[at + k] != word[k]:
             return False
     return True

@@ -4,10 +4,11 @@ from typing import Final
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Floats, Rows
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import Shunts
 from gridjobs_workers.grids.regulation import read_targets
-from gridjobs_workers.grids.table import CimTable, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 
 CLASSES: Final = (

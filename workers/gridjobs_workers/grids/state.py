@@ -5,6 +5,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.sparse.linalg import spsolve
 
+from gridjobs_workers.grids.arrays import Rows, complexes, polar
 from gridjobs_workers.grids.model import GridModel, InjectionKind, Injections
 from gridjobs_workers.grids.network import Complexes, Floats, Network
 
@@ -18,15 +19,14 @@ def sv_voltage(model: GridModel, network: Network) -> Complexes:
     Star points, which no file solves, follow from their windings.
     """
     buses, row = model.buses, network.bus_row
-    voltage = buses.sv_kv[row] / network.base_kv * np.exp(1j * np.deg2rad(buses.sv_deg[row]))
-    voltage[np.isnan(voltage)] = complex(np.nan, np.nan)
+    voltage = polar(buses.sv_kv[row] / network.base_kv, buses.sv_deg[row])
     star = np.flatnonzero(buses.is_star[row])
     if len(star):
         voltage[star] = _star_voltages(network, voltage, star)
     return voltage
 
 
-def _star_voltages(network: Network, voltage: Complexes, star: np.ndarray) -> Complexes:
+def _star_voltages(network: Network, voltage: Complexes, star: Rows) -> Complexes:
     """Voltages at which no current leaves the star points; star points meet only windings, not each other."""
     y = network.admittance()
     others = np.setdiff1d(np.arange(network.n_bus), star)
@@ -51,7 +51,7 @@ def injections_pu(model: GridModel, network: Network, source: Source = SETPOINTS
     number[network.bus_row] = np.arange(network.n_bus)
     live = model.injections.in_service & (number[model.injections.bus] >= 0)
     total = np.zeros(network.n_bus, dtype=np.complex128)
-    np.add.at(total, number[model.injections.bus[live]], p_mw[live] + 1j * q_mvar[live])
+    np.add.at(total, number[model.injections.bus[live]], complexes(p_mw, q_mvar)[live])
     return total / network.base_mva
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gridjobs_workers.grids.arrays import Complexes, Floats, Rows, Strings
 from gridjobs_workers.grids.context import Context
-from gridjobs_workers.grids.table import CimTable, Floats, Rows, Strings
+from gridjobs_workers.grids.table import CimTable
 
 KINDS: Final = {
     "RatioTapChanger": "ratio",
@@ -22,6 +22,7 @@ KINDS: Final = {
     "PhaseTapChangerTabular": "phase_tabular",
 }
 RIGHT_ANGLE_DEG: Final = 90.0
+MAX_STEPS: Final = 10_000  # beyond this a table is not checked for completeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class TapChangers:
     low: Floats
     high: Floats
     step_percent: Floats
-    ratio: NDArray[np.complex128]
+    ratio: Complexes
     r_factor: Floats
     x_factor: Floats
     g_factor: Floats
@@ -218,9 +219,8 @@ def _check_table(context: Context, taps: TapChangers, k: int, steps: Floats) -> 
     if np.isnan(steps).any() or len(np.unique(steps)) < len(steps):
         context.warning("tap_table_faulty", "its table has points without a step, or two at one step", row)
     low, high = taps.low[k], taps.high[k]
-    absent = (
-        np.setdiff1d(np.arange(low, high + 1), steps) if np.isfinite(high - low) and high - low < 1e4 else []
-    )
+    bounded = bool(np.isfinite(high - low)) and high - low < MAX_STEPS
+    absent = np.setdiff1d(np.arange(low, high + 1), steps) if bounded else steps[:0]
     if len(absent):
         listed = ", ".join(f"{step:g}" for step in absent[:10])
         context.warning("tap_table_incomplete", f"its table lacks steps {listed}", row)

@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from gridjobs_workers.grids.table import Bools, CimTable, Rows
+from gridjobs_workers.grids.arrays import Bools, Rows
+from gridjobs_workers.grids.table import CimTable
 
 UNNUMBERED: Final = 99.0
 

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from gridjobs_workers.grids.arrays import Bools, Rows
 from gridjobs_workers.grids.context import Context
-from gridjobs_workers.grids.table import Bools, Rows
 
 SWITCH_CLASSES: Final = (
     "Breaker", "Disconnector", "LoadBreakSwitch", "Switch", "ProtectedSwitch", "Fuse", "Jumper", "Cut", "Recloser",

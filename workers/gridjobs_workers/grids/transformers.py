@@ -3,17 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gridjobs_workers.grids.arrays import Bools, Complexes, Floats, Rows, Strings, complexes
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.conventions import Conventions, placed_magnetising
 from gridjobs_workers.grids.model import Branches, BranchKind
 from gridjobs_workers.grids.parts import Admittances, PlacedBranches, ideal_ratio, picked, placed
-from gridjobs_workers.grids.table import Bools, CimTable, Floats, Rows, Strings
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 from gridjobs_workers.grids.windings import Windings
-
-Complexes = NDArray[np.complex128]
 
 
 def transformer_branches(
@@ -57,7 +55,7 @@ def _two_winding(
     """Both windings' impedances in series, each referred by its rated voltage."""
     one, two = picked(windings, first), picked(windings, second)
     turns_one, turns_two = one.ratio * one.rated_kv, two.ratio * two.rated_kv
-    z = (one.r + 1j * one.x) / one.rated_kv**2 + (two.r + 1j * two.x) / two.rated_kv**2
+    z = complexes(one.r, one.x) / one.rated_kv**2 + complexes(two.r, two.x) / two.rated_kv**2
     y = ideal_ratio(1 / z, at_end[first], at_end[second], turns_one, turns_two)
     square = (one.rated_kv / two.rated_kv) ** 2
     zero = _zero_sequence(context.table, one.row), _zero_sequence(context.table, two.row)
@@ -95,7 +93,7 @@ def _star_winding(
     one = picked(windings, many)
     first = np.searchsorted(windings.transformer, one.transformer, side="left")
     star_kv = windings.rated_kv[first]
-    z = (one.r + 1j * one.x) / one.rated_kv**2
+    z = complexes(one.r, one.x) / one.rated_kv**2
     y = ideal_ratio(1 / z, *magnetising, one.ratio * one.rated_kv, star_kv.astype(np.complex128))
     zero = _zero_sequence(context.table, one.row)
     branches = _branches(

@@ -4,8 +4,9 @@ from typing import Final
 
 import numpy as np
 
+from gridjobs_workers.grids.arrays import Floats, Rows
 from gridjobs_workers.grids.context import Context
-from gridjobs_workers.grids.table import CimTable, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 
 # Two base voltages that closed switches join may differ by this much: 220 and 225 kV are one voltage level.

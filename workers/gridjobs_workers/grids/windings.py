@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gridjobs_workers.grids.arrays import Complexes, Floats, Rows, complexes
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.parts import picked
-from gridjobs_workers.grids.table import CimTable, Floats, Rows
+from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.taps import TapChangers
 
 # A winding without impedance gets this much, on 100 MVA: too little to matter, enough to solve for.
@@ -33,7 +33,7 @@ class Windings:
     x: Floats
     g: Floats
     b: Floats
-    ratio: NDArray[np.complex128]
+    ratio: Complexes
     clock: Rows
     count: Rows  # windings of the same transformer
 
@@ -55,7 +55,7 @@ def read_windings(context: Context, taps: TapChangers) -> Windings:
 
 @dataclass(frozen=True, slots=True)
 class _Factors:
-    ratio: NDArray[np.complex128]
+    ratio: Complexes
     r: Floats
     x: Floats
     g: Floats
@@ -119,7 +119,7 @@ def _only_complete(context: Context, windings: Windings) -> Windings:
 
 def _with_impedance(context: Context, windings: Windings) -> Windings:
     """Give transformers, or windings at a star point, that have no impedance a very small one."""
-    per_unit = np.abs(windings.r + 1j * windings.x) / windings.rated_kv**2
+    per_unit = np.abs(complexes(windings.r, windings.x)) / windings.rated_kv**2
     total = np.zeros(context.table.size)
     np.add.at(total, windings.transformer, per_unit)
     none = (per_unit == 0) & ((windings.count > 2) | (total[windings.transformer] == 0))
