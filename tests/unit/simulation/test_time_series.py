@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from support.cases import Case, load_case
 
-from gridjobs_workers.grids.network import Complexes, Network
+from gridjobs_workers.grids.network import Complexes
+from gridjobs_workers.simulation.limits import Limits
+from gridjobs_workers.simulation.limits import no_limits as unlimited
 from gridjobs_workers.simulation.power_flow import VoltageControls, branch_flows, solve_power_flow
 from gridjobs_workers.simulation.time_series import (
     Chunk,
     InvalidProfiles,
-    Limits,
     SeriesOptions,
     SeriesSummary,
     run_series,
@@ -20,11 +21,6 @@ from gridjobs_workers.simulation.time_series import (
 
 N_STEPS = 1000
 EVERYTHING = SeriesOptions(threads=2, record_v=True, record_loading=True, record_angle=True)
-
-
-def unlimited(network: Network) -> Limits:
-    inf_bus, inf_branch = np.full(network.n_bus, np.inf), np.full(network.n_branch, np.inf)
-    return Limits(-inf_bus, inf_bus, inf_branch, inf_branch)
 
 
 def loads(case: Case, n_steps: int = N_STEPS) -> Complexes:

@@ -4,7 +4,8 @@ import numpy as np
 from power_grid_model import CalculationMethod, ComponentType, PowerGridModel, initialize_array
 from support.cases import load_case
 
-from gridjobs_workers.simulation.time_series import Limits, SeriesOptions, run_series, series_of
+from gridjobs_workers.simulation.limits import no_limits
+from gridjobs_workers.simulation.time_series import SeriesOptions, run_series, series_of
 
 
 def test_baran_and_wu_over_a_day_agrees_with_power_grid_model() -> None:
@@ -42,13 +43,12 @@ def test_baran_and_wu_over_a_day_agrees_with_power_grid_model() -> None:
         error_tolerance=1e-11,
     )
 
-    inf_bus, inf_branch = np.full(network.n_bus, np.inf), np.full(network.n_branch, np.inf)
     chunks = []
     run_series(
         network,
         case.point,
         series_of(power),
-        Limits(-inf_bus, inf_bus, inf_branch, inf_branch),
+        no_limits(network),
         SeriesOptions(record_v=True, record_angle=True),
         chunks.append,
     )

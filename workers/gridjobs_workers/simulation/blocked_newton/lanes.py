@@ -14,6 +14,7 @@ MAX_ITERATIONS = 20
 MOST_ROUNDS = 8
 Q_SLACK_PU = 1e-7
 V_SLACK_PU = 1e-6
+MOST_RELEASES = 2
 
 # What a bus does in a case.
 LOAD, HOLDS_V, REFERENCE, OFF, AT_MAX, AT_MIN = range(6)
@@ -31,6 +32,8 @@ class Lanes:
         y: Admittances, shape (n_entry, CASES).
         s_pu: Power that does not depend on voltage, shape (n_row, CASES).
         kind: What each bus does, shape (n_row, CASES).
+        q_min: Least reactive generation of the bus's voltage controls, shape (n_row, CASES).
+        q_max: Most of it.
         alpha: Share of each bus in what the reference would feed, shape (n_row, CASES).
         reference: Row of the reference that `alpha` relieves, shape (CASES,).
         v: Start voltages, later the solution, shape (n_row, CASES).
@@ -39,6 +42,8 @@ class Lanes:
     y: Complexes
     s_pu: Complexes
     kind: NDArray[np.int8]
+    q_min: Floats
+    q_max: Floats
     alpha: Floats
     reference: Ints
     v: Complexes
@@ -110,7 +115,14 @@ class BlockedNewton:
         reference = np.full(CASES, self.pattern.row_of[self.point.reference_bus[0]])
         s = self.point.s_pu[self.pattern.order]
         return Lanes(
-            copies(self.y), copies(s), copies(self.kind), copies(self.alpha), reference, copies(self.start)
+            copies(self.y),
+            copies(s),
+            copies(self.kind),
+            copies(self.q_min),
+            copies(self.q_max),
+            copies(self.alpha),
+            reference,
+            copies(self.start),
         )
 
     def solve(self, lanes: Lanes) -> Solved:
@@ -120,15 +132,14 @@ class BlockedNewton:
         v_re, v_im = lanes.v.real.copy(), lanes.v.imag.copy()
         iterations = 0
         for _ in range(MOST_ROUNDS):
-            at_limit = np.where(
-                kind == AT_MAX, self.q_max[:, None], np.where(kind == AT_MIN, self.q_min[:, None], 0.0)
-            )
+            at_limit = np.where(kind == AT_MAX, lanes.q_max, np.where(kind == AT_MIN, lanes.q_min, 0.0))
             s_re, s_im, worst, used = self._newton(lanes, kind, s_fixed + 1j * at_limit, v_re, v_im)
             iterations += used
             converged = worst < self.tolerance_pu
-            if not self.q_limits or not self._settle(
-                kind, s_im - s_fixed.imag, v_re, v_im, converged, releases
-            ):
+            if not self.q_limits:
+                break
+            q = s_im - s_fixed.imag
+            if not self._settle(lanes, kind, q, np.hypot(v_re, v_im), converged, releases):
                 break
         v = v_re + 1j * v_im
         return Solved(v, s_re + 1j * s_im, kind, worst, converged, iterations)
@@ -158,14 +169,22 @@ class BlockedNewton:
         )
         return s_re, s_im, worst, iterations
 
-    def _settle(self, kind, q, v_re, v_im, converged, releases) -> bool:  # type: ignore[no-untyped-def]
+    def _settle(
+        self,
+        lanes: Lanes,
+        kind: NDArray[np.int8],
+        q: Floats,
+        v_pu: Floats,
+        converged: NDArray[np.bool_],
+        releases: NDArray[np.int8],
+    ) -> bool:
         """Move buses onto or off their reactive limits; True where any moved."""
-        high = converged & (kind == HOLDS_V) & (q > self.q_max[:, None] + Q_SLACK_PU)
-        low = converged & (kind == HOLDS_V) & (q < self.q_min[:, None] - Q_SLACK_PU)
+        holds = converged & (kind == HOLDS_V)
+        high, low = holds & (q > lanes.q_max + Q_SLACK_PU), holds & (q < lanes.q_min - Q_SLACK_PU)
         kind[high], kind[low] = AT_MAX, AT_MIN
-        excess = np.hypot(v_re, v_im) - self.target_pu[:, None]
+        excess = v_pu - self.target_pu[:, None]
         free = ((kind == AT_MAX) & (excess > V_SLACK_PU)) | ((kind == AT_MIN) & (excess < -V_SLACK_PU))
-        free &= converged & ~(high | low) & (releases < 2)
+        free &= converged & ~(high | low) & (releases < MOST_RELEASES)
         kind[free] = HOLDS_V
         releases[free] += 1
         return bool(high.any() or low.any() or free.any())

@@ -4,7 +4,6 @@ from gridjobs_workers.simulation.time_series.errors import NotApplicable
 from gridjobs_workers.simulation.time_series.series import InjectionSeries, InvalidProfiles, series_of
 from gridjobs_workers.simulation.time_series.study import (
     Chunk,
-    Limits,
     SeriesOptions,
     SeriesSummary,
     run_series,
@@ -15,7 +14,6 @@ __all__ = [
     "Chunk",
     "InjectionSeries",
     "InvalidProfiles",
-    "Limits",
     "NotApplicable",
     "SeriesOptions",
     "SeriesSummary",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridjobs_workers.grids.network import Complexes, Floats, Ints, Network
+from gridjobs_workers.simulation.limits import Limits
 from gridjobs_workers.simulation.power_flow import OperatingPoint, PowerFlowOptions
 from gridjobs_workers.simulation.time_series.blocks import Blocks, Solver
 from gridjobs_workers.simulation.time_series.current_kernel import LANES
@@ -22,23 +23,6 @@ CHUNK_BYTES = 2**20  # of voltages: a chunk that stays in the cache is twice as 
 PERCENTILES = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
 
 Singles = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What counts as a violation.
-
-    Attributes:
-        v_min_pu: Least magnitude of each bus [p.u.], shape (n_bus,); -inf where none.
-        v_max_pu: Greatest magnitude, inf where none.
-        i_from_pu: Greatest current into each branch at its from end [p.u.], shape (n_branch,), or inf.
-        i_to_pu: The same at its to end.
-    """
-
-    v_min_pu: Floats
-    v_max_pu: Floats
-    i_from_pu: Floats
-    i_to_pu: Floats
 
 
 @dataclass(frozen=True, slots=True)
