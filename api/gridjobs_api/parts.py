@@ -1,50 +1,72 @@
 """Parts of results: tables in the form asked for, files as they are."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import orjson
 
 from gridjobs.blobs import BlobStore
-from gridjobs.model import PartRef
+from gridjobs.model import PartRef, Result
+from gridjobs.store import AsyncJobStore
 from gridjobs_api import tables
 
-
-def media_types(part: PartRef) -> Sequence[str]:
-    """Return the media types that a part can be given in."""
-    return tables.TABLE_TYPES if part.media_type == tables.PARQUET else (part.media_type,)
+Chunks = AsyncIterator[bytes]
 
 
-async def content(part: PartRef, media_type: str, blobs: BlobStore) -> AsyncIterator[bytes]:
-    """Yield a part's bytes; a table is encoded in a thread, some rows at a time."""
-    if media_type == part.media_type:
-        async for chunk in blobs.stream(part.digest):
-            yield chunk
-        return
-    stored = await blobs.get_async(part.digest)
-    chunks = await asyncio.to_thread(tables.encode, stored, media_type)
-    while chunk := await asyncio.to_thread(_next, chunks):
-        yield chunk
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a result: the media types it can be given in, and its bytes in one of them."""
+
+    media_types: Sequence[str]
+    content: Callable[[str], Chunks]
 
 
-async def inline_content(part: PartRef, media_type: str, result: bytes) -> AsyncIterator[bytes]:
-    """Yield a part whose rows stand in the result itself, under its name."""
-    rows = await asyncio.to_thread(lambda: orjson.loads(result)[part.name])
-    chunks = await asyncio.to_thread(lambda: tables.encode(tables.from_rows(rows), media_type))
-    while chunk := await asyncio.to_thread(_next, chunks):
-        yield chunk
+async def find(jobs: AsyncJobStore, tenant: str, job_id: str, name: str) -> Part:
+    """Find a part: a blob, or a table that stands in the result itself under its name.
+
+    Raises as `AsyncJobStore.part` and `result` do.
+    """
+    ref = await jobs.part(tenant, job_id, name)
+    if not ref.digest:
+        result = await jobs.result(tenant, job_id)
+        return Part(tables.TABLE_TYPES, lambda kind: _encoded(lambda: _inline(result, name), kind))
+    is_table = ref.media_type == tables.PARQUET
+    media_types = tables.TABLE_TYPES if is_table else (ref.media_type,)
+    return Part(media_types, lambda kind: _stored(ref, kind, jobs.blobs))
 
 
-async def begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def begun(chunks: Chunks) -> Chunks:
     """Wait for the first chunk, so that what fails fails before the answer has begun."""
     first = await anext(chunks, b"")
 
-    async def all_chunks() -> AsyncIterator[bytes]:
+    async def all_chunks() -> Chunks:
         yield first
         async for chunk in chunks:
             yield chunk
 
     return all_chunks()
+
+
+def _inline(result: Result, name: str) -> tables.Batches:
+    return tables.of_rows(orjson.loads(result.body)[name])
+
+
+async def _stored(ref: PartRef, media_type: str, blobs: BlobStore) -> Chunks:
+    if media_type == ref.media_type:
+        async for chunk in blobs.stream(ref.digest):
+            yield chunk
+        return
+    data = await blobs.get_async(ref.digest)
+    async for chunk in _encoded(lambda: tables.read(data), media_type):
+        yield chunk
+
+
+async def _encoded(table: Callable[[], tables.Batches], media_type: str) -> Chunks:
+    """Encode a table in a thread, some rows at a time."""
+    chunks = await asyncio.to_thread(lambda: tables.encode(table(), media_type))
+    while chunk := await asyncio.to_thread(_next, chunks):
+        yield chunk
 
 
 def _next(chunks: Iterator[bytes]) -> bytes:

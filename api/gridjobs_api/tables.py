@@ -2,7 +2,8 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,22 +21,31 @@ TABLE_TYPES = (JSON, CSV, PARQUET, ARROW)
 ROWS_A_CHUNK = 4096
 
 
-def from_rows(rows: list[dict[str, Any]]) -> bytes:
-    """Return rows as a stored table (Parquet); blocking, for a thread."""
-    names = dict.fromkeys(name for row in rows for name in row)  # rows leave out what is absent
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
-    return buffer.getvalue()
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """A table as a stream."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
 
 
-def encode(parquet: bytes, media_type: str) -> Iterator[bytes]:
-    """Yield a stored table (Parquet) in another form, some rows at a time; blocking, for a thread."""
-    if media_type == PARQUET:
-        return iter([parquet])
-    encoder: Callable[[pa.Schema, Iterator[pa.RecordBatch]], Iterator[bytes]] = ENCODERS[media_type]
+def read(parquet: bytes) -> Batches:
+    """Return a stored table, some rows at a time."""
     file = pq.ParquetFile(pa.BufferReader(parquet))
-    return encoder(file.schema_arrow, file.iter_batches(batch_size=ROWS_A_CHUNK))
+    return Batches(file.schema_arrow, file.iter_batches(batch_size=ROWS_A_CHUNK))
+
+
+def of_rows(rows: Sequence[Mapping[str, Any]]) -> Batches:
+    """Return rows as a table with every column that any of them has."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+    return Batches(table.schema, iter(table.to_batches(max_chunksize=ROWS_A_CHUNK)))
+
+
+def encode(table: Batches, media_type: str) -> Iterator[bytes]:
+    """Yield a table in a form, piece by piece; blocking, for a thread."""
+    encoder: Callable[[pa.Schema, Iterator[pa.RecordBatch]], Iterator[bytes]] = ENCODERS[media_type]
+    return encoder(table.schema, table.batches)
 
 
 def _json(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
@@ -68,6 +78,9 @@ def _endless(value: Any) -> bool:
 def _csv(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
     flat = pa.schema([_flat(field) for field in schema])
     buffer = io.BytesIO()
+    if not len(schema):  # rows that stand in a result have no columns where there are no rows
+        yield b"\n"
+        return
     with csv.CSVWriter(buffer, flat) as writer:
         for batch in batches:
             writer.write_batch(_flattened(batch, flat))
@@ -106,6 +119,14 @@ def _arrow(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[byt
     yield _drain(buffer)
 
 
+def _parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    yield buffer.getvalue()
+
+
 def _drain(buffer: io.BytesIO) -> bytes:
     written = buffer.getvalue()
     buffer.seek(0)
@@ -113,4 +134,4 @@ def _drain(buffer: io.BytesIO) -> bytes:
     return written
 
 
-ENCODERS = {JSON: _json, CSV: _csv, ARROW: _arrow}
+ENCODERS = {JSON: _json, CSV: _csv, PARQUET: _parquet, ARROW: _arrow}

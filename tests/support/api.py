@@ -86,12 +86,12 @@ class Hand:
         self,
         job_id: str,
         result: Mapping[str, Any],
-        parts: Mapping[str, tuple[bytes, str, int | None]] | None = None,
+        parts: Mapping[str, tuple[bytes, str, int | None]] | None = None,  # no bytes: stands in the result
         resource: Mapping[str, str] | None = None,
     ) -> Job:
         fence = self.take(job_id)
         refs = [
-            PartRef(name, self.store.blobs.put(data), media_type, len(data), rows)
+            PartRef(name, self.store.blobs.put(data) if data else "", media_type, len(data), rows)
             for name, (data, media_type, rows) in (parts or {}).items()
         ]
         completion = Completion(

@@ -74,17 +74,10 @@ async def get_result(call: Call, job_id: str, if_none_match: str | None = None) 
 
 async def get_result_part(call: Call, job_id: str, part: str) -> Response:
     """Give a table or file of a result in the form that the caller prefers."""
-    jobs = call.services.jobs
-    found = await jobs.part(call.tenant, job_id, part)
-    media_type = chosen(call.headers.get("accept", ""), parts.media_types(found))
-    headers = {"Vary": "Accept"}
-    if found.digest:
-        headers["ETag"] = f'"{found.digest}"'
-        content = parts.content(found, media_type, jobs.blobs)
-    else:
-        result = await jobs.result(call.tenant, job_id)
-        content = parts.inline_content(found, media_type, result.body)
-    return StreamingResponse(await parts.begun(content), headers=headers, media_type=media_type)
+    found = await parts.find(call.services.jobs, call.tenant, job_id, part)
+    media_type = chosen(call.headers.get("accept", ""), found.media_types)
+    content = await parts.begun(found.content(media_type))
+    return StreamingResponse(content, headers={"Vary": "Accept"}, media_type=media_type)
 
 
 async def list_job_events(call: Call, job_id: str, after: int) -> Response:

@@ -25,6 +25,19 @@ TABLE = pa.table(
 )
 
 
+def of_json(data: bytes) -> pa.Table:
+    rows = json.loads(data)
+    return pa.table({name: [row.get(name) for row in rows] for name in rows[-1] | rows[0]})
+
+
+READ = {
+    "text/csv": lambda data: csv.read_csv(io.BytesIO(data)),
+    PARQUET: lambda data: pq.read_table(io.BytesIO(data)),
+    ARROW: lambda data: pa.ipc.open_stream(data).read_all(),
+    "application/json": of_json,
+}
+
+
 def stored(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, row_group_size=3000)
@@ -71,13 +84,7 @@ def test_table_is_given_in_the_form_asked_for(
 ) -> None:
     answer = api.get(f"{parts_url}/nodes", headers={"Accept": accept})
     assert answer.headers["content-type"].partition(";")[0] == given
-    read = {
-        "text/csv": lambda data: csv.read_csv(io.BytesIO(data)),
-        PARQUET: lambda data: pq.read_table(io.BytesIO(data)),
-        ARROW: lambda data: pa.ipc.open_stream(data).read_all(),
-        "application/json": lambda data: pa.Table.from_pylist(json.loads(data)),
-    }
-    table = read[given](answer.content)
+    table = READ[given](answer.content)
     assert str(table["time"][0].as_py()).replace(" ", "T").startswith("2026-01-01T00:00:00")
     assert table["mrid"].to_pylist() == TABLE["mrid"].to_pylist()
     assert table["v_kv"].to_pylist()[:-1] == TABLE["v_kv"].to_pylist()[:-1]
@@ -105,6 +112,24 @@ def test_form_that_cannot_be_given_is_not_acceptable(api: httpx.Client, parts_ur
     ):
         answer = api.get(f"{parts_url}/{part}", headers={"Accept": accept})
         assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
+@pytest.mark.parametrize("given", ["application/json", "text/csv", PARQUET, ARROW])
+def test_table_that_stands_in_the_result_is_a_part_too(
+    api: httpx.Client, hand: Hand, job: dict[str, Any], given: str
+) -> None:
+    nodes = [{"mrid": "N1", "energised": True}, {"mrid": "N2", "energised": True, "v_kv": 20.5}]
+    hand.succeed(
+        job["id"],
+        RESULT | {"nodes": nodes, "branches": []},
+        {"nodes": (b"", PARQUET, 2), "branches": (b"", PARQUET, 0)},
+    )
+    path = f"/v1/jobs/{job['id']}/result/parts"
+
+    answer = api.get(f"{path}/nodes", headers={"Accept": given})
+    assert READ[given](answer.content)["v_kv"].to_pylist() == [None, 20.5]
+    assert api.get(f"{path}/branches", headers={"Accept": given}).status_code == 200
+    assert api.get(f"{path}/islands").status_code == 404
 
 
 def test_unknown_part_is_not_found(api: httpx.Client, parts_url: str) -> None:
