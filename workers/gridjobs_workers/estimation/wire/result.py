@@ -82,6 +82,29 @@ def islands(scene: Scene, estimate: Estimate) -> list[dict[str, Any]]:
     ]
 
 
-def as_part(name: str, rows: list[dict[str, Any]]) -> Part:
-    """Return a table as a part."""
-    return Part(name, pa.Table.from_pylist(rows))
+def assemble_result(done: list[Snapshot], scene: Scene, grid_id: str) -> tuple[dict[str, Any], list[Part]]:
+    """Return the result and its tables; of several snapshots the tables hold all, the result the last one."""
+    last = done[-1]
+    body: dict[str, Any] = {
+        "type": "estimation",
+        "grid_id": grid_id,
+        "summary": summary(last),
+        "islands": islands(scene, last.estimate),
+        "observability": {"observable": True, "unobservable_nodes": [], "restored_by": []},
+        "bad_data": {"suspected": not last.estimate.passes_chi2, "rejected": [], "critical_sets": []},
+    }
+    if last.time:
+        body["time"] = last.time
+    if len(done) > 1:
+        body["snapshots"] = [summary(snapshot) for snapshot in done]
+    return body, _parts(done, scene)
+
+
+def _parts(done: list[Snapshot], scene: Scene) -> list[Part]:
+    collected: dict[str, list[dict[str, Any]]] = {}
+    for snapshot in done:
+        stamp = {"time": snapshot.time} if len(done) > 1 else {}
+        for name, rows in snapshot_tables(snapshot, scene).items():
+            collected.setdefault(name, []).extend(stamp | row for row in rows)
+    small = all(len(rows) <= INLINE_ROWS for rows in collected.values()) and len(done) == 1
+    return [Part(name, rows if small else pa.Table.from_pylist(rows)) for name, rows in collected.items()]
