@@ -1,0 +1,180 @@
+"""What the measurements determine, what is assumed where nothing does, and which others would help."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+from gridjobs_workers.estimation.independent import independent_rows
+from gridjobs_workers.estimation.measurements import Kind
+from gridjobs_workers.estimation.options import OnUnobservable
+from gridjobs_workers.estimation.three_phase.errors import PhasesNotObservable
+from gridjobs_workers.estimation.three_phase.measurements import V_AXIS, At, PhaseMeasurements
+from gridjobs_workers.estimation.three_phase.options import PhaseOptions
+from gridjobs_workers.estimation.three_phase.unit_model import Seen, UnitModel
+from gridjobs_workers.grids.network import Ints
+from gridjobs_workers.grids.three_phase import N_CONDUCTOR, Conductor, ThreePhaseNetwork
+
+Bools = NDArray[np.bool_]
+
+_INVISIBLE = 1e-6
+_HELD_SIGMA = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What is added to the measurements so that the problem has one solution.
+
+    Attributes:
+        assumed: Balanced angles at reference buses and zero displacement, where nothing else tells them.
+        restored: Candidates taken.
+        held: Voltages held at their start: what remains unobservable (PARTIAL).
+        hidden: What no measurement sees, shape (2 n_node, n_hidden) on the unit network; empty columns where all
+            is observable.
+    """
+
+    assumed: PhaseMeasurements
+    restored: Ints
+    held: PhaseMeasurements
+    hidden: csr_array
+
+
+def complete(
+    model: UnitModel, measurements: PhaseMeasurements, used: Bools, options: PhaseOptions
+) -> Completion:
+    """Make the problem determined, as the options say.
+
+    Raises:
+        PhasesNotObservable: It is not, and the options require it or no candidate helps.
+    """
+    nothing = measurements.without_zeros().rows(np.empty(0, np.intp))
+    hidden = csr_array((2 * model.structure.n_bus, 0))
+    seen = model.seen(measurements)
+    if seen.deficiency(used) == 0:
+        return Completion(nothing, np.empty(0, np.intp), nothing, hidden)
+
+    candidates = assumptions(model, options)
+    assumed = candidates.rows(_chosen(model, seen, candidates))
+    together, used = _with(measurements, used, assumed)
+    seen = model.seen(together)
+    if seen.deficiency(used) == 0:
+        return Completion(assumed, np.empty(0, np.intp), nothing, hidden)
+
+    restored = np.empty(0, np.intp)
+    if options.observability == OnUnobservable.RESTORE and options.candidates is not None:
+        restored = _chosen(model, seen, options.candidates)
+        together, used = _with(together, used, options.candidates.rows(restored))
+        seen = model.seen(together)
+        if seen.deficiency(used) == 0:
+            return Completion(assumed, restored, nothing, hidden)
+    if options.observability != OnUnobservable.PARTIAL:
+        raise _not_observable(model, seen, measurements)
+    held = _held(model, seen.null_pivots())
+    return Completion(assumed, restored, held, csr_array(seen.null_space()))
+
+
+def assumptions(model: UnitModel, options: PhaseOptions) -> PhaseMeasurements:
+    """What is assumed about angles between phases and about displacement, where nothing else tells."""
+    start = model.start
+    bus = np.repeat(start.islands.reference_bus, 3)
+    phase = np.tile(np.arange(3), len(start.islands.reference_bus))
+    there = model.network.present[bus, phase] & np.isfinite(options.balance_sigma_rad)
+    angle = start.angle_rad(bus, phase)[there]
+    balanced = PhaseMeasurements.of(
+        Kind.V_ANG, bus[there], phase[there], angle, options.balance_sigma_rad, is_pseudo=True
+    )
+    adrift = floating_buses(model.wiring.network)
+    if not np.isfinite(options.displacement_sigma_pu):
+        adrift = adrift[:0]
+    both = np.repeat(adrift, 2)
+    axis = np.tile([0.0, np.pi / 2], len(adrift))
+    displaced = PhaseMeasurements.of(
+        V_AXIS, both, At.ZERO, 0.0, options.displacement_sigma_pu, axis_rad=axis, is_pseudo=True
+    )
+    return PhaseMeasurements.join((balanced, displaced))
+
+
+def floating_buses(network: ThreePhaseNetwork) -> Ints:
+    """One bus of each part whose conductors may all rise by the same voltage without a current.
+
+    Args:
+        network: A unit network.
+    """
+    up = network.present.astype(float)  # absent neutrals are at earth
+    passes = np.abs(np.einsum("nij,nj->ni", network.y_ft, up[network.to_bus])).max(axis=1) > _INVISIBLE
+    ends = (network.from_bus[passes], network.to_bus[passes])
+    graph = coo_array((np.ones(len(ends[0])), ends), shape=(network.n_bus, network.n_bus))
+    n_part, part = connected_components(graph, directed=False)
+    current = np.abs(network.admittance() @ up.ravel()).reshape(up.shape)
+    held = np.zeros(n_part, bool)
+    np.logical_or.at(held, part, np.where(network.present, current, 0.0).max(axis=1) > _INVISIBLE)
+    _, first = np.unique(part, return_index=True)
+    return np.asarray(first[~held], np.intp)
+
+
+def _chosen(model: UnitModel, seen: Seen, candidates: PhaseMeasurements) -> Ints:
+    """Independent candidates that see what the measurements do not, after `seen.deficiency`."""
+    basis = seen.null_space()
+    if not len(candidates) or not basis.shape[1]:
+        return np.empty(0, np.intp)
+    views = csr_array(model.seen(candidates.without_zeros()).rows() @ basis)
+    return independent_rows(views, basis.shape[1])
+
+
+def _with(
+    measurements: PhaseMeasurements, used: Bools, more: PhaseMeasurements
+) -> tuple[PhaseMeasurements, Bools]:
+    return PhaseMeasurements.join((measurements, more)), np.append(used, np.ones(len(more), bool))
+
+
+def _held(model: UnitModel, pivots: Ints) -> PhaseMeasurements:
+    """Measurements of exactly the state variables that are left open."""
+    position, component = np.divmod(pivots, 2)
+    bus, conductor = np.divmod(model.structure.bus_at[position], N_CONDUCTOR)
+    is_angle = component == 0
+    is_phase = conductor != Conductor.N
+    v = model.start.v[position]
+    value = np.where(is_angle, np.angle(v), np.abs(v))
+    kind = np.where(is_angle, Kind.V_ANG, Kind.V_MAG)
+    return PhaseMeasurements.of(
+        np.where(is_phase, kind, V_AXIS),
+        bus,
+        conductor,
+        np.where(is_phase, value, 0.0),
+        _HELD_SIGMA,
+        axis_rad=np.where(is_angle & ~is_phase, np.pi / 2, 0.0),
+        is_pseudo=True,
+    )
+
+
+def _not_observable(model: UnitModel, seen: Seen, measurements: PhaseMeasurements) -> PhasesNotObservable:
+    basis = csr_array(seen.null_space())
+    moves = np.asarray(abs(basis).max(axis=1).toarray()).ravel().reshape(-1, 2).max(axis=1) > _INVISIBLE
+    bus, conductor = np.divmod(model.structure.bus_at[moves], N_CONDUCTOR)
+    order = np.lexsort((conductor, bus))
+    conductors = np.stack((bus, conductor), axis=1)[order]
+    injections = default_candidates(model.network, measurements, conductors)
+    found = injections.rows(_chosen(model, seen, injections))
+    columns = (found.kind, found.element, found.at)
+    restoring = [(int(k), int(b), int(a)) for k, b, a in zip(*columns, strict=True)]
+    return PhasesNotObservable(conductors, restoring)
+
+
+def default_candidates(
+    network: ThreePhaseNetwork, measurements: PhaseMeasurements, conductors: Ints
+) -> PhaseMeasurements:
+    """Injections of the phases that have none measured, the unobservable ones first; voltages after them."""
+    first = N_CONDUCTOR * conductors[:, 0] + conductors[:, 1]
+    rest = np.setdiff1d(np.flatnonzero(network.present.ravel()), first)
+    code = np.concatenate((first, rest))
+    code = code[(code % N_CONDUCTOR != Conductor.N) & ~np.isin(code, measurements.zero_injection)]
+    bus, phase = np.divmod(code, N_CONDUCTOR)
+    parts = []
+    for kind in (Kind.P_INJ, Kind.Q_INJ):
+        known = N_CONDUCTOR * measurements.element + measurements.at % 7
+        new = ~np.isin(code, known[(measurements.kind == kind) & (measurements.at != At.ABC)])
+        parts.append(PhaseMeasurements.of(kind, bus[new], phase[new] + At.AN, 0.0, 1.0, is_pseudo=True))
+    parts.append(PhaseMeasurements.of(Kind.V_MAG, bus, phase, 1.0, 1.0, is_pseudo=True))
+    return PhaseMeasurements.join(parts)

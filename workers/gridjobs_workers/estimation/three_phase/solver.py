@@ -1,0 +1,150 @@
+"""Weighted least squares on one structure: from values and a start to a solution with its covariance.
+
+minimise Σ (z_i − h_i(V))² / σ_i² subject to zero current where no equipment is
+
+The linear algebra is that of the symmetric estimator: its kernels take phase nodes for buses.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from gridjobs_workers.estimation.errors import NotConverged
+from gridjobs_workers.estimation.kernels.newton import factorised, largest, linear_step
+from gridjobs_workers.estimation.linear import LinearModel
+from gridjobs_workers.estimation.three_phase.kernel import moved, residuals_at
+from gridjobs_workers.estimation.three_phase.layout import Layout, build_layout
+from gridjobs_workers.estimation.three_phase.measurements import PhaseMeasurements
+from gridjobs_workers.estimation.three_phase.start import Start
+from gridjobs_workers.estimation.three_phase.terms import Wiring
+from gridjobs_workers.estimation.three_phase.zeros import zero_weights
+from gridjobs_workers.grids.network import Complexes, Floats
+
+_LARGEST_STEP = 1.0  # [rad, ln p.u.]: nothing physical moves further at once
+_CAREFUL = 0.05  # steps larger than this must shrink
+_SHORTEST = 1 / 64  # part of a step below which halving gives up
+_SMALLEST_PIVOT = 1e-15
+_SMALL_CORRECTION = 1e-3  # relative to the step
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Outcome of one weighted least squares problem.
+
+    Attributes:
+        v: Voltage of each phase node by position [p.u.], shape (n_node,).
+        residuals: z − h(V) of each measurement, unused ones included, shape (n_measurement,).
+        objective: J = Σ r²/σ² over the measurements in use.
+        iterations: Iterations made.
+        step: Largest change of the last one.
+    """
+
+    v: Complexes
+    residuals: Floats
+    objective: float
+    iterations: int
+    step: float
+
+
+class PhaseModel(LinearModel):
+    """Measurements of phase nodes around a state. One thread at a time."""
+
+    def __init__(
+        self, wiring: Wiring, measurements: PhaseMeasurements, start: Start, zeros: Floats | None
+    ) -> None:
+        self.phases: Layout = build_layout(wiring, measurements)
+        self.start = start
+        if zeros is None:
+            zeros = zero_weights(wiring, measurements, self.phases)
+        # Layouts and starts of both estimators have what a linear model needs of them.
+        super().__init__(
+            wiring.structure, cast("Any", self.phases), cast("Any", start), measurements.sigma, zeros
+        )
+
+    def evaluate(self, v: Complexes, targets: Floats, weights: Floats) -> float:
+        """Fill residuals and Jacobian at a state and return Σ w r²."""
+        space, layout = self.space, self.phases
+        objective: float = residuals_at(
+            layout.stencils, layout.shapes, layout.axes, targets, weights, v, self.start.is_phase, self.free,
+            space.values, space.jacobian, space.residuals,
+        )  # fmt: skip
+        return objective
+
+
+class Solver(PhaseModel):
+    """Solves for any values and any subset of one arrangement of meters. One thread at a time."""
+
+    def __init__(self, wiring: Wiring, measurements: PhaseMeasurements, start: Start) -> None:
+        super().__init__(wiring, measurements, start, None)
+        self._shifts = np.zeros(2 * self.phases.pairs.n_constraint)
+
+    def solve(
+        self,
+        values: Floats,
+        start: Complexes | None = None,
+        *,
+        tolerance: float = 1e-8,
+        max_iterations: int = 50,
+    ) -> Solution:
+        """Minimise from a start, by default the state at no load.
+
+        Args:
+            values: Measured values, shape (n_measurement,); those not in use may be NaN.
+            start: Voltages by position [p.u.].
+            tolerance: Distance to the optimum that is good enough [rad, relative].
+            max_iterations: Bound on the iteration.
+
+        Raises:
+            NotConverged: The iteration did not settle.
+        """
+        v = (self.start.v if start is None else start).copy()
+        targets = np.zeros(2 * self.phases.n_pair)
+        targets[self.phases.row] = np.nan_to_num(values)
+        self._shifts[:] = 0.0
+        iterations, step = self._iterate(v, targets, tolerance, max_iterations)
+        self.evaluate(v, targets, self.weights.copy())
+        residuals = np.where(np.isnan(values), np.nan, self._residuals())
+        scaled = residuals[self.used] / self.sigma[self.used]
+        return Solution(v, residuals, float(scaled @ scaled), iterations, step)
+
+    def _iterate(
+        self, v: Complexes, targets: Floats, tolerance: float, max_iterations: int
+    ) -> tuple[int, float]:
+        """Gauss-Newton in place, with halved steps where a large one grows (natural monotonicity test)."""
+        space, is_phase = self.space, self.start.is_phase
+        weights = self.weights.copy()
+        size, part = np.inf, 1.0
+        last, before = np.zeros_like(space.step), v.copy()
+        for iteration in range(1, max_iterations + 1):
+            previous, size = size, self._step(v, targets, weights, tolerance)
+            if size > _CAREFUL and not size < 1.5 * previous:
+                if part < _SHORTEST or iteration == 1:
+                    raise NotConverged(iteration, size, self._residuals())
+                part /= 2
+                size = previous
+                moved(before, is_phase, last, part, v)
+                continue
+            part = min(1.0, _LARGEST_STEP / size) if size > 0 else 1.0
+            last[:] = space.step
+            before[:] = v
+            moved(before, is_phase, last, part, v)
+            ratio = min(size / previous, 0.9)
+            if (iteration > 1 and size * ratio / (1.0 - ratio) < tolerance) or size < 1e-3 * tolerance:
+                return iteration, size
+        raise NotConverged(max_iterations, size, self._residuals())
+
+    def _step(self, v: Complexes, targets: Floats, weights: Floats, tolerance: float) -> float:
+        """Solve the problem linearised at v for `space.step` and return its size, inf where that fails."""
+        space, pattern, pairs = self.space, self.structure.pattern, self.phases.pairs
+        if not self.evaluate(v, targets, weights) < np.inf:
+            return np.inf
+        if factorised(pattern, pairs, weights, self.free, space, _SMALLEST_PIVOT, 0.0, True):
+            return np.inf
+        linear_step(pattern, pairs, weights, self._shifts, space, _SMALL_CORRECTION, 0.1 * tolerance)
+        size = float(largest(space.step))
+        return size if size < np.inf else np.inf
+
+    def _residuals(self) -> Floats:
+        residuals: Floats = self.space.residuals[self.phases.row].copy()
+        return residuals
