@@ -31,7 +31,7 @@ def run(task: Task) -> Outcome:
     return Outcome(
         result={
             "type": "grid-import",
-            "grid_id": task.resources["grid"]["id"],
+            "grid_id": task.input["grid_id"],
             "summary": summary,
             "problems": problems,
         },
