@@ -18,7 +18,7 @@ import pika.exceptions
 from pika.adapters.select_connection import SelectConnection
 from pika.channel import Channel
 
-from gridjobs.errors import PublishFailed
+from gridjobs.errors import NotConfirmed, PublishFailed
 
 TIMEOUT_S: Final = 10.0
 
@@ -44,13 +44,14 @@ class ConfirmingChannel:
         self._opened: Future[Channel] = Future()
         self._batch: _Batch | None = None
         self._next_tag = 1
+        self._ended = threading.Event()
         self._connection = SelectConnection(
             parameters,
             on_open_callback=lambda connection: connection.channel(on_open_callback=self._on_channel),
             on_open_error_callback=self._on_lost,
             on_close_callback=self._on_lost,
         )
-        self._thread = threading.Thread(target=self._connection.ioloop.start, daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         try:
             self._channel = self._opened.result(TIMEOUT_S)
@@ -62,13 +63,18 @@ class ConfirmingChannel:
         """Publish a batch and wait for its confirms; return the mandatory messages that no queue took.
 
         Raises:
-            PublishFailed: Some message was refused or not confirmed in time, or the connection was lost.
+            NotConfirmed: Confirms are missing after a time.
+            PublishFailed: Some message was refused, or the connection was lost.
         """
-        batch = _Batch()
+        batch = self._batch = _Batch()
+        if self._ended.is_set():  # set before the last batch is failed, so that none is left waiting
+            raise PublishFailed("the connection is lost")
         self._connection.ioloop.add_callback_threadsafe(functools.partial(self._send, batch, messages))
         try:
             return batch.outcome.result(TIMEOUT_S)
-        except (pika.exceptions.AMQPError, FutureTimeoutError) as error:
+        except FutureTimeoutError as error:
+            raise NotConfirmed(f"{len(batch.waiting)} confirms are missing") from error
+        except pika.exceptions.AMQPError as error:
             raise PublishFailed(repr(error)) from error
 
     def close(self) -> None:
@@ -77,6 +83,15 @@ class ConfirmingChannel:
         self._thread.join(TIMEOUT_S)
 
     # What follows runs in the connection's thread.
+
+    def _serve(self) -> None:
+        ioloop = self._connection.ioloop
+        try:
+            ioloop.start()
+        finally:
+            self._ended.set()
+            self._fail_all(pika.exceptions.ConnectionClosed(0, "the connection is lost"))
+            ioloop.close()
 
     def _on_channel(self, channel: Channel) -> None:
         channel.add_on_return_callback(self._on_return)
@@ -87,7 +102,6 @@ class ConfirmingChannel:
         )
 
     def _send(self, batch: "_Batch", messages: Sequence[Outgoing]) -> None:
-        self._batch = batch
         batch.waiting = set(range(self._next_tag, self._next_tag + len(messages)))
         self._next_tag += len(messages)
         try:

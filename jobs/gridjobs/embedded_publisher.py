@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from typing import Any, Final
 
 import redis
@@ -54,6 +55,7 @@ class MqttLine:
     def __init__(self, url: str) -> None:
         self._url = url
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._client: Any = None
 
     def publish(self, messages: list[tuple[str, bytes]]) -> None:
@@ -67,16 +69,13 @@ class MqttLine:
 
     def close(self) -> None:
         """Disconnect; the next publish connects again."""
-        if self._loop is None:
+        if self._loop is None or self._thread is None:
             return
-        try:
-            if self._client is not None:
-                self._run(self._client.disconnect())
-        except Exception:  # noqa: S110  (it was broken anyway)
-            pass
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._loop, self._client = None, None
+        with suppress(Exception):  # it may be broken already
+            self._run(self._disconnect())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(TIMEOUT_S)
+        self._loop = self._thread = self._client = None
 
     async def _publish(self, messages: list[tuple[str, bytes]]) -> None:
         if self._client is None:
@@ -91,8 +90,27 @@ class MqttLine:
         await client.connect(self._url)
         return client
 
+    async def _disconnect(self) -> None:
+        if self._client is not None:
+            await self._client.disconnect()
+
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, daemon=True).start()
+            self._thread = threading.Thread(target=_serve, args=(self._loop,), daemon=True)
+            self._thread.start()
         asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run an event loop until it is stopped, and leave nothing of it behind."""
+    loop.run_forever()
+    loop.run_until_complete(_cancel_tasks())
+    loop.close()
+
+
+async def _cancel_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -109,6 +109,10 @@ class PublishFailed(GridjobsError):
     """Raised when the broker did not confirm a batch of messages; all of it has to be published again."""
 
 
+class NotConfirmed(PublishFailed):
+    """Raised when the broker is there but has not confirmed a batch within its time."""
+
+
 class UnroutableName(GridjobsError):
     """Raised when a tenant or job type holds characters that routing keys and topics do not allow."""
 
