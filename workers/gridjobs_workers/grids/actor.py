@@ -4,10 +4,8 @@ import contextlib
 import json
 from typing import Any
 
-import orjson
-
 from gridjobs_workers.grids import describe
-from gridjobs_workers.grids.build import import_grid
+from gridjobs_workers.grids.build import import_grid, import_upload
 from gridjobs_workers.grids.codec import model_to_bytes
 from gridjobs_workers.grids.describe import described
 from gridjobs_workers.grids.model import Problem
@@ -23,9 +21,10 @@ def run(task: Task) -> Outcome:
     task.progress(0.1, "reading", f"{len(files)} file(s)")
     uploads = ((file["name"], task.blobs.get(file["digest"])) for file in files)
     try:
-        model = import_grid(uploads, name=task.input.get("name") or "")
+        imported = import_upload(uploads, name=task.input.get("name") or "")
     except GridRejected as rejected:
         raise _rejection(rejected, files) from rejected
+    model = imported.model
     task.progress(0.8, "storing", f"{len(model.buses.mrid)} nodes")
     summary, problems = describe.summary(model), describe.problems(model)
     return Outcome(
@@ -38,9 +37,9 @@ def run(task: Task) -> Outcome:
         engine=ENGINE,
         resource={
             "status": "ready",
-            "name": task.input.get("name") or model.name,
+            "name": model.name,
             "model_digest": task.blobs.put(model_to_bytes(model)),
-            "index_digest": task.blobs.put(orjson.dumps(describe.index(model))),
+            "index_digest": task.blobs.put(imported.components.to_json()),
             "summary": json.dumps(summary),
             "problems": json.dumps(problems),
         },

@@ -11,6 +11,12 @@ Bools: TypeAlias = NDArray[np.bool_]
 Strings: TypeAlias = NDArray[np.str_]
 Complexes: TypeAlias = NDArray[np.complex128]
 
+# Of the scanner.
+Bytes: TypeAlias = NDArray[np.uint8]
+Kinds: TypeAlias = NDArray[np.int8]
+Numbers: TypeAlias = NDArray[np.int32]  # offsets and row numbers: uploads are far below 2 GiB
+Fingerprints: TypeAlias = NDArray[np.uint64]
+
 
 def complexes(real: Floats, imaginary: Floats) -> Complexes:
     """Put real and imaginary parts together."""

@@ -2,40 +2,44 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from gridjobs_workers.grids.arrays import Floats
 from gridjobs_workers.grids.buses import build_buses, report_no_voltage, with_reference, with_stars
 from gridjobs_workers.grids.checks import report_bad_values, report_left_out, report_switches
-from gridjobs_workers.grids.conductors import KINDS as CONDUCTOR_KINDS
+from gridjobs_workers.grids.components import Components, list_components
 from gridjobs_workers.grids.conductors import conductor_branches, read_conductors, shorted
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.conventions import Conventions, Observed, choose, observe
 from gridjobs_workers.grids.ends import transformer_ends
 from gridjobs_workers.grids.headers import PROFILE_ORDER
-from gridjobs_workers.grids.injections import KINDS as INJECTION_KINDS
 from gridjobs_workers.grids.injections import read_injections, solved_injections
 from gridjobs_workers.grids.limits import DEFAULT_LIMITS, ImportLimits
 from gridjobs_workers.grids.model import Branches, GridModel, Injections, Shunts, Switches
-from gridjobs_workers.grids.names import bus_index, kinds_of
+from gridjobs_workers.grids.names import bus_index
 from gridjobs_workers.grids.parts import PlacedBranches, joined, picked, placed
 from gridjobs_workers.grids.problems import Problems
 from gridjobs_workers.grids.ratings import permanent_limits
 from gridjobs_workers.grids.reader import read_upload
 from gridjobs_workers.grids.regulation import check_controls
-from gridjobs_workers.grids.shunts import CLASSES as SHUNT_CLASSES
 from gridjobs_workers.grids.shunts import read_shunts
 from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.taps import TapChangers, read_taps
 from gridjobs_workers.grids.terminals import read_terminals
-from gridjobs_workers.grids.topology import SWITCH_CLASSES, SwitchStates, Topology, find_buses, read_switches
+from gridjobs_workers.grids.topology import SwitchStates, Topology, find_buses, read_switches
 from gridjobs_workers.grids.transformers import transformer_branches
 from gridjobs_workers.grids.voltages import base_voltages, solved_voltages, spread_voltages
 from gridjobs_workers.grids.windings import Windings, read_windings
 
-NODE_CLASSES: Final = ("TopologicalNode", "ConnectivityNode", "BusbarSection", "Junction")
+
+@dataclass(frozen=True, slots=True)
+class ImportedGrid:
+    """A grid and the names of its components."""
+
+    model: GridModel
+    components: Components
 
 
 def import_grid(
@@ -45,7 +49,7 @@ def import_grid(
 
     Args:
         uploads: Name and content of each file: XML documents or zip archives of them. Taken one by one.
-        name: What to call the grid.
+        name: What to call the grid; by default as the equipment's file.
         limits: What is refused for its size.
 
     Returns:
@@ -54,15 +58,22 @@ def import_grid(
     Raises:
         GridRejected: The files are refused or do not make a usable grid; its problems are all that was found.
     """
+    return import_upload(uploads, name=name, limits=limits).model
+
+
+def import_upload(
+    uploads: Iterable[tuple[str, bytes]], *, name: str = "", limits: ImportLimits = DEFAULT_LIMITS
+) -> ImportedGrid:
+    """Import a grid as `import_grid` does, and list its components too."""
     problems = Problems(limits.max_problems)
     table = read_upload(uploads, limits, problems)
     context = Context(table, read_terminals(table), problems)
     try:
-        model = build_model(context, name)
+        imported = build_model(context, name)
     finally:
         report_bad_values(context)
     problems.reject_if_errors()
-    return replace(model, problems=problems.all())
+    return replace(imported, model=replace(imported.model, problems=problems.all()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,7 @@ class _Surroundings:
     shunts: Shunts
 
 
-def build_model(context: Context, name: str) -> GridModel:
+def build_model(context: Context, name: str) -> ImportedGrid:
     """Build the model, without its problems.
 
     Raises:
@@ -99,8 +110,8 @@ def build_model(context: Context, name: str) -> GridModel:
     buses = build_buses(context, topology, base_kv, around.solution, stars, branches, around.injections)
     injections, references = with_reference(context, topology, around.injections, buses)
     winding_branch = winding_branch + len(around.lines.equipment)
-    return GridModel(
-        name=name,
+    model = GridModel(
+        name=name or _name(table),
         dialect=next((part.dialect for part in table.parts if part.dialect), ""),
         profiles=_profiles(table),
         scenario_time=_scenario_time(table),
@@ -114,13 +125,13 @@ def build_model(context: Context, name: str) -> GridModel:
         switches=_switches(context, topology, switches),
         bus_of=bus_index(context, topology),
         extra={
-            "kinds": _kinds(context),
             "classes": table.classes(),
             "angle_reference_buses": references,
             "transformer_conventions": asdict(conventions),
             "files": [part.file for part in table.parts],
         },
     )
+    return ImportedGrid(model, list_components(context, topology, base_kv))
 
 
 def _surroundings(context: Context, switches: SwitchStates) -> _Surroundings:
@@ -183,6 +194,12 @@ def _switches(context: Context, topology: Topology, switches: SwitchStates) -> S
     )
 
 
+def _name(table: CimTable) -> str:
+    equipment = (part for part in table.parts if "EQ" in part.header.profiles)
+    first = next(equipment, table.parts[0])
+    return PurePosixPath(first.file).stem
+
+
 def _profiles(table: CimTable) -> tuple[str, ...]:
     found = {profile for part in table.parts for profile in part.header.profiles}
     return tuple(profile for profile in PROFILE_ORDER if profile in found)
@@ -192,17 +209,3 @@ def _scenario_time(table: CimTable) -> str:
     """Of the profile that is applied last: the solution, else the set-points, else the equipment."""
     times = [part.header.scenario_time for part in table.parts if part.header.has_electrical_content]
     return next((time for time in reversed(times) if time), "")
-
-
-def _kinds(context: Context) -> dict[str, list[str]]:
-    table = context.table
-    groups = {
-        "node": NODE_CLASSES,
-        "branch": (*CONDUCTOR_KINDS, "PowerTransformer"),
-        "transformer_end": ("PowerTransformerEnd",),
-        "injection": tuple(INJECTION_KINDS),
-        "shunt": SHUNT_CLASSES,
-        "switch": SWITCH_CLASSES,
-        "terminal": ("Terminal",),
-    }
-    return kinds_of(context, {kind: table.rows(*classes) for kind, classes in groups.items()})

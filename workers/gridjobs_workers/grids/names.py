@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 
-from gridjobs_workers.grids.arrays import Rows
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import Ints, Strings
 from gridjobs_workers.grids.topology import Topology
@@ -54,13 +53,3 @@ def bus_index(context: Context, topology: Topology) -> BusIndex:
     mrid, identifier = table.mrid(row), table.identifier(row)
     other = mrid != identifier
     return BusIndex(np.concatenate((identifier[other], mrid)), np.concatenate((bus[other], bus)))
-
-
-def kinds_of(context: Context, groups: dict[str, Rows]) -> dict[str, list[str]]:
-    """Map every mRID of some groups of objects to the names of its groups."""
-    kinds: dict[str, list[str]] = {}
-    for kind, row in groups.items():
-        mrid, identifier = context.table.mrid(row), context.table.identifier(row)
-        for name in (*mrid.tolist(), *identifier[identifier != mrid].tolist()):
-            kinds.setdefault(name, []).append(kind)
-    return kinds

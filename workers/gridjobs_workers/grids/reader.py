@@ -1,13 +1,12 @@
 """Reads an upload: every document in it, in the order in which profiles apply, merged into one table."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from gridjobs_workers.grids.archive import Document, TooLarge, documents
 from gridjobs_workers.grids.arrays import Rows
-from gridjobs_workers.grids.document import Scanned, header_of, read_document
+from gridjobs_workers.grids.document import DocumentReader, Scanned, header_of
 from gridjobs_workers.grids.head import XmlFault
 from gridjobs_workers.grids.headers import CIM_NAMESPACE, check_header, dialect_of
 from gridjobs_workers.grids.limits import ImportLimits
@@ -16,43 +15,46 @@ from gridjobs_workers.grids.problems import Problems
 from gridjobs_workers.grids.table import CimTable
 
 
-@dataclass(slots=True)
 class _Reading:
-    limits: ImportLimits
-    problems: Problems
-    buffer: bytearray = field(default_factory=bytearray)
-    parts: list[Part] = field(default_factory=list)
-    seen: dict[int, str] = field(default_factory=dict)
-    objects: int = 0
+    """Documents read so far."""
+
+    def __init__(self, limits: ImportLimits, problems: Problems) -> None:
+        self.limits = limits
+        self.problems = problems
+        self.reader = DocumentReader(limits)
+        self.parts: list[Part] = []
+        self._of_size: dict[int, Part] = {}
+        self._objects = 0
 
     def take(self, document: Document) -> None:
         """Read one document; what stops it from being read becomes a problem."""
         if self._is_repeated(document):
             return
-        start = len(self.buffer)
+        start = len(self.reader.buffer)
         try:
-            scanned = read_document(document.content, self.buffer, self.limits)
+            scanned = self.reader.read(document.content)
         except XmlFault as fault:
             self.problems.error(fault.code, fault.detail, file=document.name, line=fault.line)
             return
-        self.objects += len(scanned.object_kind)
-        if self.objects > self.limits.max_objects:
+        self._objects += len(scanned.object_kinds)
+        if self._objects > self.limits.max_objects:
             raise TooLarge(f"more than {self.limits.max_objects} objects")
         self._keep(document, scanned, start)
 
     def _keep(self, document: Document, scanned: Scanned, start: int) -> None:
-        header = header_of(scanned, self.buffer)
-        header.line = self.buffer.count(b"\n", start, header.line) + 1
+        buffer = self.reader.buffer
+        header = header_of(scanned, buffer)
+        header.line = buffer.count(b"\n", start, header.line) + 1
         check_header(header, document.name, self.problems)
         dialect = self._dialect(document, scanned)
         if scanned.has_nested:
-            self.problems.warning(
-                "nested_element", "elements nested in properties are ignored", file=document.name
-            )
+            detail = "elements nested in properties are ignored"
+            self.problems.warning("nested_element", detail, file=document.name)
         if not header.has_electrical_content:
-            del self.buffer[start:]
+            del buffer[start:]
             scanned = scanned.empty()
-        part = Part(document.name, document.upload, start, len(self.buffer), header, dialect, scanned)
+        part = Part(document.name, document.upload, start, len(buffer), header, dialect, scanned)
+        self._of_size[len(document.content)] = part
         self.parts.append(part)
 
     def _dialect(self, document: Document, scanned: Scanned) -> str:
@@ -65,13 +67,14 @@ class _Reading:
         return dialect
 
     def _is_repeated(self, document: Document) -> bool:
-        key = hash(document.content)
-        if key in self.seen:
-            detail = f"the same document as {self.seen[key]}: ignored"
-            self.problems.warning("repeated_document", detail, file=document.name)
-            return True
-        self.seen[key] = document.name
-        return False
+        other = self._of_size.get(len(document.content))
+        if (
+            other is None
+            or self.reader.buffer[other.start : other.start + len(document.content)] != document.content
+        ):
+            return False
+        self.problems.warning("repeated_document", f"the same as {other.file}: ignored", file=document.name)
+        return True
 
 
 def read_upload(uploads: Iterable[tuple[str, bytes]], limits: ImportLimits, problems: Problems) -> CimTable:
@@ -96,7 +99,7 @@ def read_upload(uploads: Iterable[tuple[str, bytes]], limits: ImportLimits, prob
     problems.reject_if_errors()
     parts = sorted(reading.parts, key=lambda part: part.header.rank)
     check_parts(parts, problems)
-    table = CimTable(reading.buffer, parts)
+    table = CimTable(reading.reader.buffer, parts)
     check_identities(table, problems)
     return table
 
@@ -138,11 +141,11 @@ def _check_models(parts: list[Part], problems: Problems) -> None:
 
 def check_identities(table: CimTable, problems: Problems) -> None:
     """Report objects defined twice or never, and references to nothing."""
-    for row, first, second, harmless in table.duplicates()[: problems.room() + 1]:
-        file, line = table.line_at(second)
-        other, other_line = table.line_at(first)
-        mrid = str(table.identifier(_one(row))[0])
-        report = problems.warning if harmless else problems.error
+    for twice in table.duplicates()[: problems.room() + 1]:
+        file, line = table.line_at(twice.second_at)
+        other, other_line = table.line_at(twice.first_at)
+        mrid = str(table.identifier(_one(twice.row))[0])
+        report = problems.warning if twice.is_harmless else problems.error
         report("duplicate_id", f"also defined in {other}, line {other_line}", file=file, line=line, mrid=mrid)
     for row in table.undefined()[: problems.room() + 1].tolist():
         file, line = table.place(row)

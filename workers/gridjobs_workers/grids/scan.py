@@ -8,23 +8,23 @@ anything else: other nesting, character references, CDATA, unknown attributes, a
 The buffer ends with zero bytes, which XML forbids: every loop stops there without checking the length.
 """
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Bytes: TypeAlias = NDArray[np.uint8]
-Offsets: TypeAlias = NDArray[np.int64]
-Ids: TypeAlias = NDArray[np.int32]
+from gridjobs_workers.grids.arrays import Bytes, Fingerprints, Kinds, Numbers
+from gridjobs_workers.grids.identity import NO_IDENTIFIER, fingerprint
 
 OK: Final = 0
 UNUSUAL: Final = 1
 TOO_MANY_NAMES: Final = 2
 TOO_MANY_OBJECTS: Final = 3
+FULL: Final = 4  # the arrays are too short
 
 # How an object is identified, and what a property holds.
-NONE: Final = 0
+NONE: Final = NO_IDENTIFIER
 ID: Final = 1
 ABOUT: Final = 2
 TEXT: Final = 3
@@ -42,7 +42,8 @@ DASH: Final = 45
 BRACKET: Final = 93
 SEMICOLON: Final = 59
 
-PADDING: Final = 64  # zero bytes after each document: more than any look-ahead
+MAX_NAME: Final = 250  # bytes of an element's name
+PADDING: Final = MAX_NAME + 16  # zero bytes after each document: more than any look-ahead
 
 
 def _name_bytes() -> NDArray[np.bool_]:
@@ -249,10 +250,14 @@ def _end_tag(buffer: Bytes, at: int, name: int, length: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _name_id(
-    buffer: Bytes, start: int, end: int, slots: Ids, starts: Offsets, ends: Offsets, count: int
-) -> int:
-    """Find a name in the table, or put it there as number `count`; -1 when the table is full."""
+def _is_named(buffer: Bytes, at: int, start: int, length: int) -> bool:
+    """Whether the name at `at` is the one at `start`."""
+    return not NAME_BYTES[buffer[at + length]] and _same(buffer, start, at, length)
+
+
+@njit(cache=True, nogil=True)
+def _name_number(buffer: Bytes, start: int, end: int, slots: Numbers, names: Numbers, count: int) -> int:
+    """Find a name in the table, or put it there as number `count`; -1 when it is none or the table is full."""
     mixed = np.uint64(14695981039346656037)
     for k in range(start, end):
         mixed = (mixed ^ np.uint64(buffer[k])) * np.uint64(1099511628211)
@@ -261,15 +266,33 @@ def _name_id(
     while True:
         known = slots[slot]
         if known < 0:
-            if count >= len(starts) or not _is_name(buffer, start, end):
+            if count >= names.shape[1] or end - start > MAX_NAME or not _is_name(buffer, start, end):
                 return -1
             slots[slot] = count
-            starts[count] = start
-            ends[count] = end
+            names[0, count] = start
+            names[1, count] = end - start
+            names[2, count] = -1
             return count
-        if ends[known] - starts[known] == end - start and _same(buffer, starts[known], start, end - start):
+        if names[1, known] == end - start and _same(buffer, names[0, known], start, end - start):
             return int(known)
         slot = (slot + 1) & mask
+
+
+@njit(cache=True, nogil=True)
+def _name(buffer: Bytes, at: int, slots: Numbers, names: Numbers, count: int, before: int) -> tuple[int, int]:
+    """Read a name; return its number (-1: see `_name_number`) and its end.
+
+    Objects of a class repeat their properties in the same order: the name that followed the name before last time
+    is tried first.
+    """
+    guess = names[2, before]
+    if guess >= 0 and _is_named(buffer, at, names[0, guess], names[1, guess]):
+        return int(guess), at + int(names[1, guess])
+    end = _name_end(buffer, at)
+    number = _name_number(buffer, at, end, slots, names, count)
+    if number >= 0:
+        names[2, before] = number
+    return number, end
 
 
 @njit(cache=True, nogil=True)
@@ -278,20 +301,16 @@ def scan(
     at: int,
     root: int,
     root_length: int,
+    seed: np.uint64,
     max_objects: int,
-    slots: Ids,
-    name_starts: Offsets,
-    name_ends: Offsets,
-    object_name: Ids,
-    object_kind: NDArray[np.int8],
-    object_at: Offsets,
-    id_start: Offsets,
-    id_end: Offsets,
-    property_object: Ids,
-    property_name: Ids,
-    property_kind: NDArray[np.int8],
-    value_start: Offsets,
-    value_end: Offsets,
+    slots: Numbers,
+    names: Numbers,
+    objects: Numbers,
+    object_kinds: Kinds,
+    object_ids: Fingerprints,
+    properties: Numbers,
+    property_kinds: Kinds,
+    property_ids: Fingerprints,
 ) -> tuple[int, int, int, int, int]:
     """Scan one document from after the root's start tag.
 
@@ -300,91 +319,97 @@ def scan(
         at: Offset after the root's start tag.
         root: Offset of the root's name, `root_length` bytes.
         root_length: See root.
+        seed: For fingerprints.
         max_objects: Objects allowed.
         slots: Empty (-1) hash table of names; its length is a power of two.
-        name_starts: Receives where each distinct name stands, as do all the following.
-        name_ends: See name_starts.
-        object_name: Class of each object.
-        object_kind: ID, ABOUT or NONE.
-        object_at: Where the object begins.
-        id_start: Its identifier.
-        id_end: See id_start.
-        property_object: Object of each property.
-        property_name: Its name.
-        property_kind: TEXT, ESCAPED or RESOURCE.
-        value_start: Its value.
-        value_end: See value_start.
+        names: Receives where each distinct name stands, its length and the name that followed it last, shape
+            (3, max_names). Name 0 stands for what comes before the first.
+        objects: Receives the name of each object, where it begins, and start and end of its identifier, shape
+            (4, n).
+        object_kinds: Receives ID, ABOUT or NONE.
+        object_ids: Receives the fingerprint of its identifier.
+        properties: Receives the object of each property, its name, and start and end of its value, shape (4, n).
+        property_kinds: Receives TEXT, ESCAPED or RESOURCE.
+        property_ids: Receives the fingerprint of what it refers to.
 
     Returns:
         Status, offset after the root's end tag (or where scanning stopped), and the numbers of names, objects
         and properties.
     """
-    names = objects = properties = 0
+    n_name, n_object, n_property = 1, 0, 0
+    names[0, 0] = names[1, 0] = 0
+    names[2, 0] = -1
+    number = 0
     while True:
         tag = _skip_space_and_comments(buffer, at)
         if tag < 0 or buffer[tag] != LT:
-            return UNUSUAL, at, names, objects, properties
+            return UNUSUAL, at, n_name, n_object, n_property
         if buffer[tag + 1] == SLASH:
             at = _end_tag(buffer, tag, root, root_length)
-            return (UNUSUAL if at < 0 else OK), at, names, objects, properties
-        name = tag + 1
-        end = _name_end(buffer, name)
-        number = _name_id(buffer, name, end, slots, name_starts, name_ends, names)
+            return (UNUSUAL if at < 0 else OK), at, n_name, n_object, n_property
+        outer = tag + 1
+        number, end = _name(buffer, outer, slots, names, n_name, number)
         if number < 0:
-            full = names >= len(name_starts)
-            return (TOO_MANY_NAMES if full else UNUSUAL), tag, names, objects, properties
-        names = max(names, number + 1)
+            status = TOO_MANY_NAMES if n_name >= names.shape[1] else UNUSUAL
+            return status, tag, n_name, n_object, n_property
+        n_name = max(n_name, number + 1)
         kind, start, stop, closed, at = _tag_rest(buffer, end)
         if kind < 0 or kind == RESOURCE:
-            return UNUSUAL, tag, names, objects, properties
-        if objects >= max_objects:
-            return TOO_MANY_OBJECTS, tag, names, objects, properties
-        object_name[objects] = number
-        object_kind[objects] = kind
-        object_at[objects] = tag
-        id_start[objects] = start
-        id_end[objects] = stop
-        objects += 1
-        length = end - name
+            return UNUSUAL, tag, n_name, n_object, n_property
+        if n_object >= max_objects:
+            return TOO_MANY_OBJECTS, tag, n_name, n_object, n_property
+        if n_object >= len(object_kinds):
+            return FULL, tag, n_name, n_object, n_property
+        objects[0, n_object] = number
+        objects[1, n_object] = tag
+        objects[2, n_object] = start
+        objects[3, n_object] = stop
+        object_kinds[n_object] = kind
+        object_ids[n_object] = fingerprint(buffer, start, stop, seed)
+        n_object += 1
+        length = end - outer
         while not closed:
             tag = _skip_space_and_comments(buffer, at)
             if tag < 0 or buffer[tag] != LT:
-                return UNUSUAL, at, names, objects, properties
+                return UNUSUAL, at, n_name, n_object, n_property
             if buffer[tag + 1] == SLASH:
-                at = _end_tag(buffer, tag, name, length)
+                at = _end_tag(buffer, tag, outer, length)
                 if at < 0:
-                    return UNUSUAL, tag, names, objects, properties
+                    return UNUSUAL, tag, n_name, n_object, n_property
                 break
             inner = tag + 1
-            end = _name_end(buffer, inner)
-            number = _name_id(buffer, inner, end, slots, name_starts, name_ends, names)
+            number, end = _name(buffer, inner, slots, names, n_name, number)
             if number < 0:
-                full = names >= len(name_starts)
-                return (TOO_MANY_NAMES if full else UNUSUAL), tag, names, objects, properties
-            names = max(names, number + 1)
+                status = TOO_MANY_NAMES if n_name >= names.shape[1] else UNUSUAL
+                return status, tag, n_name, n_object, n_property
+            n_name = max(n_name, number + 1)
             kind, start, stop, empty, at = _tag_rest(buffer, end)
             if kind != NONE and kind != RESOURCE:
-                return UNUSUAL, tag, names, objects, properties
+                return UNUSUAL, tag, n_name, n_object, n_property
             if not empty:
                 text_start = at
                 text_kind, at = _text(buffer, at)
                 if text_kind < 0:
-                    return UNUSUAL, tag, names, objects, properties
+                    return UNUSUAL, tag, n_name, n_object, n_property
                 if kind == NONE:
                     kind, start, stop = text_kind, text_start, at
                 elif _skip_space(buffer, text_start) != at:
-                    return UNUSUAL, tag, names, objects, properties
+                    return UNUSUAL, tag, n_name, n_object, n_property
                 at = _end_tag(buffer, at, inner, end - inner)
                 if at < 0:
-                    return UNUSUAL, tag, names, objects, properties
+                    return UNUSUAL, tag, n_name, n_object, n_property
             elif kind == NONE:
                 kind, start, stop = TEXT, end, end
-            property_object[properties] = objects - 1
-            property_name[properties] = number
-            property_kind[properties] = kind
-            value_start[properties] = start
-            value_end[properties] = stop
-            properties += 1
+            if n_property >= len(property_kinds):
+                return FULL, tag, n_name, n_object, n_property
+            properties[0, n_property] = n_object - 1
+            properties[1, n_property] = number
+            properties[2, n_property] = start
+            properties[3, n_property] = stop
+            property_kinds[n_property] = kind
+            if kind == RESOURCE:
+                property_ids[n_property] = fingerprint(buffer, start, stop, seed)
+            n_property += 1
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gridjobs_workers.grids import values
 from gridjobs_workers.grids.arrays import Bools, Floats, Rows, Strings
 from gridjobs_workers.grids.columns import Columns, Dangling
-from gridjobs_workers.grids.objects import NO_ROWS, Objects, Part
+from gridjobs_workers.grids.objects import NO_ROWS, Duplicate, Objects, Part
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -36,7 +36,7 @@ class CimTable:
         self.bad_values: dict[int, BadValue] = {}
         self._lines: dict[int, NDArray[np.int64]] = {}
         self._buffer = np.frombuffer(buffer, dtype=np.uint8)
-        self._objects = Objects(self._buffer, parts)
+        self._objects = Objects(parts)
         self._columns = Columns(self._buffer, parts, self._objects)
         self.size = self._objects.count
 
@@ -142,8 +142,8 @@ class CimTable:
         spoken_of = ~self._objects.defined & (self._objects.class_of >= 0)
         return np.flatnonzero(spoken_of & ~np.isin(self._objects.class_of, models))
 
-    def duplicates(self) -> list[tuple[int, int, int, bool]]:
-        """Objects defined more than once: row, both offsets, and whether it is one class in two documents."""
+    def duplicates(self) -> list[Duplicate]:
+        """Objects defined more than once."""
         return self._objects.duplicates
 
     def _line_ends(self, part: Part) -> NDArray[np.int64]:

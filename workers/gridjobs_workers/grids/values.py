@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gridjobs_workers.grids.scan import Bytes, Offsets
+from gridjobs_workers.grids.arrays import Bytes, Numbers
 
 MAX_TEXT_BYTES: Final = 256
 
@@ -40,7 +40,7 @@ def _digits(buffer: Bytes, at: int, end: int, mantissa: int) -> tuple[int, int, 
 
 @njit(cache=True, nogil=True)
 def parse_floats(
-    buffer: Bytes, starts: Offsets, ends: Offsets, values: NDArray[np.float64], hard: NDArray[np.bool_]
+    buffer: Bytes, starts: Numbers, ends: Numbers, values: NDArray[np.float64], hard: NDArray[np.bool_]
 ) -> None:
     """Parse decimal numbers, correctly rounded; what cannot be parsed exactly here is marked `hard`."""
     for k in range(len(starts)):
@@ -70,7 +70,7 @@ def parse_floats(
 
 
 @njit(cache=True, nogil=True)
-def parse_flags(buffer: Bytes, starts: Offsets, ends: Offsets, values: NDArray[np.int8]) -> None:
+def parse_flags(buffer: Bytes, starts: Numbers, ends: Numbers, values: NDArray[np.int8]) -> None:
     """Parse xsd:boolean: 1 for true and 1, 0 for false and 0, in any case; -1 for anything else."""
     for k in range(len(starts)):
         at, end = _trim(buffer, starts[k], ends[k])
@@ -87,8 +87,8 @@ def parse_flags(buffer: Bytes, starts: Offsets, ends: Offsets, values: NDArray[n
 @njit(cache=True, nogil=True)
 def gather(
     buffer: Bytes,
-    starts: Offsets,
-    ends: Offsets,
+    starts: Numbers,
+    ends: Numbers,
     last_part: bool,
     width: int,
     out: Bytes,
@@ -120,7 +120,7 @@ def gather(
     return longest
 
 
-def floats(buffer: Bytes, starts: Offsets, ends: Offsets) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def floats(buffer: Bytes, starts: Numbers, ends: Numbers) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Read numbers; return values and which are no finite numbers (their values are NaN)."""
     values = np.full(len(starts), np.nan)
     hard = np.empty(len(starts), dtype=np.bool_)
@@ -137,14 +137,14 @@ def _float(text: bytes) -> float:
         return np.nan
 
 
-def flags(buffer: Bytes, starts: Offsets, ends: Offsets) -> NDArray[np.int8]:
+def flags(buffer: Bytes, starts: Numbers, ends: Numbers) -> NDArray[np.int8]:
     """Read booleans: 1, 0, or -1 for what is none."""
     values = np.empty(len(starts), dtype=np.int8)
     parse_flags(buffer, starts, ends, values)
     return values
 
 
-def texts(buffer: Bytes, starts: Offsets, ends: Offsets, *, last_part: bool = False) -> NDArray[np.str_]:
+def texts(buffer: Bytes, starts: Numbers, ends: Numbers, *, last_part: bool = False) -> NDArray[np.str_]:
     """Read strings, cut to `MAX_TEXT_BYTES` bytes, entities resolved."""
     if len(starts) == 0:
         return np.empty(0, dtype=np.str_)
