@@ -20,7 +20,8 @@ node tools/bundle_asyncapi.mjs specs/asyncapi/gridjobs.yaml "$pages/asyncapi.jso
 # What the documentation pages run on, with the licences beside it: served by the API itself, without any network.
 assets="$pages/assets"
 mkdir -p "$assets"
-cp node_modules/redoc/bundles/redoc.standalone.js "$assets/redoc.standalone.js"
+# Redoc shows a picture of its maker from a content network: this page asks nobody but us.
+sed "s|https://cdn.redoc.ly/redoc/logo-mini.svg|data:,|g" node_modules/redoc/bundles/redoc.standalone.js > "$assets/redoc.standalone.js"
 cp node_modules/redoc/LICENSE "$assets/redoc.LICENSE.txt"
 cp node_modules/redoc/bundles/redoc.standalone.js.LICENSE.txt "$assets/redoc.standalone.js.LICENSE.txt"
 component=node_modules/@asyncapi/react-component

@@ -104,12 +104,18 @@ class FormReader:
     def _end(self) -> None:
         name = self._part_name()
         if self._spool is not None:
-            self._form.files.append((self._file_name(), self._spool.end()))
+            self._keep_file(self._spool.end())
         elif name in self._known_texts:
             self._keep_text(name)
         else:
             self._faults.append(Fault("/" + name[:MAX_NAME], "unknown_property", "is not part of this form"))
         self._begin()
+
+    def _keep_file(self, file: Spooled) -> None:
+        if b"filename" not in self._disposition:
+            place = f"/{FILES}/{len(self._form.files)}"
+            self._faults.append(Fault(place, "not_a_file", "must be sent as a file, with a filename"))
+        self._form.files.append((self._file_name(), file))
 
     def _keep_text(self, name: str) -> None:
         text = self._text.decode("utf-8", "replace")

@@ -23,7 +23,8 @@ class Operation:
         self.id: str = operation.operation_id
         self.handler: Handler = operation.function
         self.services = services
-        self.parameters = Parameters(operation.parameters)
+        # What documents no bad request (a probe) answers whatever it is asked with.
+        self.parameters = Parameters(operation.parameters, strict="400" in operation.responses)
         self.media_types = tuple(operation.consumes)
         self.body_required: bool = operation.request_body.get("required", False)
         self.json_body = (

@@ -55,8 +55,10 @@ class Parameter:
 class Parameters:
     """The parameters of one operation."""
 
-    def __init__(self, specs: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, specs: Sequence[Mapping[str, Any]], *, strict: bool) -> None:
+        """Compile parameter objects; `strict` refuses query parameters that are not among them."""
         self.all = [Parameter.of(spec) for spec in specs]
+        self.strict = strict
         self.query_names = {p.name for p in self.all if p.place == "query"}
 
     def read(
@@ -97,7 +99,7 @@ class Parameters:
             ]
         for name, value in pairs:
             fields.setdefault(name, []).append(value)
-        unknown = fields.keys() - self.query_names
+        unknown = fields.keys() - self.query_names if self.strict else ()
         detail = "is not a parameter of this operation"
         return fields, [Fault(f"query/{name}", "unknown_parameter", detail) for name in sorted(unknown)]
 

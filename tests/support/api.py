@@ -22,6 +22,7 @@ from gridjobs.store import JobStore
 from support.http import checked_client
 from support.process import end, free_port, spawn, wait_until
 from support.redis import RedisServer
+from support.requests import BODY, GRID
 
 
 @dataclass
@@ -165,3 +166,20 @@ def hand(api_server: ApiServer, redis_url: str) -> Iterator[Hand]:
     store = JobStore.connect(api_server.settings)
     yield Hand(store)
     store.close()
+
+
+@pytest.fixture
+def grid_id(api: httpx.Client, hand: Hand) -> str:
+    """A ready grid of two nodes."""
+    uploaded = api.post("/v1/grids", files=[("files", ("eq.xml", b"<rdf/>"))])
+    assert uploaded.status_code == 202
+    hand.make_ready(uploaded.json(), GRID)
+    return str(uploaded.json()["id"])
+
+
+@pytest.fixture
+def job(api: httpx.Client, grid_id: str) -> dict[str, Any]:
+    """A queued estimation."""
+    answer = api.post("/v1/estimations", json=BODY | {"grid_id": grid_id})
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())

@@ -8,7 +8,6 @@ from gridjobs.model import Job
 from gridjobs_api import parts
 from gridjobs_api.accept import chosen
 from gridjobs_api.call import Call
-from gridjobs_api.problems import Fault, faulty
 from gridjobs_api.reply import etag, job_headers, job_reply, json_reply, no_content, not_modified
 from gridjobs_api.sse import event_stream
 from gridjobs_api.waiting import long_poll_s, seen_sequence
@@ -93,11 +92,7 @@ async def stream_job_events(call: Call, job_id: str, last_event_id: str | None =
 
 
 def _labels(texts: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = [text.partition("=") for text in texts]
-    if faults := [
-        Fault("query/label", "wrong_format", "must be key=value") for _, equals, _ in pairs if not equals
-    ]:
-        raise faulty("invalid_parameters", faults)
+    pairs = (text.partition("=") for text in texts)
     return [(name, value) for name, _, value in pairs]
 
 

@@ -370,7 +370,9 @@ class Grid(BaseModel):
     name: str | None = None
     status: Annotated[str, Field(examples=["ready"])]
     """
-    `importing`, `ready` or `rejected`.
+    `importing`, `ready`, `rejected` (the content is wrong, see `problems`) or `failed` (the import was cancelled or
+    broke; upload the files again). More may come.
+
     """
     created_at: AwareDatetime
     job_id: str | None = None
@@ -395,6 +397,9 @@ class GridPage(BaseModel):
 
 
 class GridUpload(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
     files: Annotated[list[bytes], Field(max_length=100, min_length=1)]
     """
     XML profiles or zip archives.

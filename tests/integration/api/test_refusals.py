@@ -169,6 +169,7 @@ def test_all_wrong_parameters_are_named_at_once(api: httpx.Client) -> None:
     assert answer.status_code == 400
     assert faults(answer) == [
         ("query/foo", "unknown_parameter"),
+        ("query/label/0", "wrong_format"),
         ("query/label/0", "wrong_length"),
         ("query/limit", "out_of_range"),
         ("query/status", "wrong_length"),
@@ -177,7 +178,7 @@ def test_all_wrong_parameters_are_named_at_once(api: httpx.Client) -> None:
         ("limit=1&limit=2", "query/limit"),
         ("limit=1.5", "query/limit"),
         ("limit=+1", "query/limit"),
-        ("label=x", "query/label"),
+        ("label=x", "query/label/0"),
         ("status=%ff", "query"),
     ):
         wrong = api.get(f"/v1/jobs?{query}")
