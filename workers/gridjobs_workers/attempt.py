@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridjobs.model import Completion, Heartbeat, PartRef, Status
-from gridjobs.problems import DEADLINE_EXCEEDED, Problem
+from gridjobs.problems import CANCELLED, DEADLINE_EXCEEDED, Problem
 from gridjobs_workers.frames import Frame
 from gridjobs_workers.slot import ChildDied, Slot
 
@@ -103,7 +103,7 @@ class Attempt:
         heard = self.beat(progress)
         if heard.cancel_requested:
             self._interrupt()
-            return Completion(status=Status.CANCELLED)
+            return Completion(status=Status.CANCELLED, error=CANCELLED.to_dict())
         if heard.deadline_passed:
             return _failed(DEADLINE_EXCEEDED)
         return Abandoned() if self.stopping() else None

@@ -26,7 +26,7 @@ class Wish:
     labels: dict[str, str]
     expect: frozenset[str]
     deadline_s: float | None = None
-    cancel: bool = False
+    cancel: bool = False  # sooner or later
     drop_answer: bool = False  # hang up before the first answer arrives
 
 
@@ -65,7 +65,7 @@ class Clients:
     history: History
     rng: random.Random
     _lock: Lock = field(default_factory=Lock)
-    _unwanted: list[str] = field(default_factory=list)
+    _unwanted: list[tuple[float, str]] = field(default_factory=list)  # when to cancel which
     _done: Event = field(default_factory=Event)
 
     def run(self, todo: list[Wish], within_s: float) -> Iterator[None]:
@@ -110,7 +110,8 @@ class Clients:
             self.history.accepted.append(Accepted(wish.key, job["id"], wish.expect, value))
             self._see(job)
             if wish.cancel:
-                self._unwanted.append(job["id"])
+                # At once it is still queued; later it may run.
+                self._unwanted.append((time.monotonic() + self.rng.choice([0, 2, 4]), job["id"]))
 
     def _send_and_hang_up(self, key: str, content: bytes) -> None:
         url = httpx.URL(self.url)
@@ -130,10 +131,11 @@ class Clients:
             while not self._done.wait(0.02):
                 with self._lock:
                     known = [accepted.job_id for accepted in self.history.accepted]
-                if self._unwanted:
-                    job_id = self._unwanted[0]
+                    due = [entry for entry in self._unwanted if entry[0] <= time.monotonic()]
+                if due:
+                    job_id = due[0][1]
                     answer = persistent(lambda job_id=job_id: client.post(f"/v1/jobs/{job_id}/cancel"))
-                    self._unwanted.pop(0)
+                    self._unwanted.remove(due[0])
                 elif known:
                     job_id = rng.choice(known)
                     answer = persistent(lambda job_id=job_id: client.get(f"/v1/jobs/{job_id}"))

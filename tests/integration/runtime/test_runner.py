@@ -140,8 +140,10 @@ def test_a_cancelled_job_is_cancelled_within_a_second(runner: Runner, store: Job
     store.run(calls.cancel(job_id, "t"))
     wait_until(lambda: store.get(job_id).done, 5, "the job is not cancelled")
 
-    assert store.get(job_id).status is Status.CANCELLED
     assert time.monotonic() - asked < 1
+    job = store.get(job_id)
+    assert job.error is not None  # whoever asks for the result is told why there is none
+    assert (job.status, job.error["code"]) == (Status.CANCELLED, "cancelled")
     running.join()
 
 

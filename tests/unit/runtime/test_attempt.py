@@ -14,6 +14,7 @@ from support.process import wait_until
 
 from gridjobs.errors import StaleFence
 from gridjobs.model import Completion, Heartbeat, Status
+from gridjobs.problems import CANCELLED
 from gridjobs.processes import identify
 from gridjobs_workers.attempt import Abandoned, Attempt, Broken, Pace, Progress, Verdict
 from gridjobs_workers.frames import Frame
@@ -147,7 +148,7 @@ def test_cancelling_lets_python_code_clean_up(slot: Slot, tmp_path: Path) -> Non
 
     verdict = run(slot, beats=Beats(NOTHING, CANCEL), do="cleanup", seconds=30, file=str(file))
 
-    assert verdict == Completion(status=Status.CANCELLED)
+    assert verdict == Completion(status=Status.CANCELLED, error=CANCELLED.to_dict())
     assert file.read_text() == "cleaned up"
 
 
@@ -157,7 +158,7 @@ def test_cancelling_ends_code_that_holds_the_interpreter(slot: Slot) -> None:
 
     verdict = run(slot, beats=Beats(CANCEL), do="hang", seconds=30)
 
-    assert verdict == Completion(status=Status.CANCELLED)
+    assert verdict == Completion(status=Status.CANCELLED, error=CANCELLED.to_dict())
     # One heartbeat of 0.1 s, a grace of 0.2 s, and the kill.
     assert time.monotonic() - started < 1
 
