@@ -7,6 +7,7 @@ long job would sit on hints while its neighbours are idle. Here the consumers of
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Condition, Event, Thread
 from typing import Any, Protocol
 
@@ -75,12 +76,15 @@ class OneAtATimeRabbitmqConsumer(_RabbitmqConsumer):
 
     def ack(self, message: MessageProxy) -> None:
         """Acknowledge, and let the next one have the turn."""
-        super().ack(message)
+        # On a connection that is gone there is nothing to acknowledge: the hint comes again and finds no work.
+        with suppress(ConnectionClosed):
+            super().ack(message)
         self._turn.release()
 
     def nack(self, message: MessageProxy) -> None:
         """Reject, and let the next one have the turn."""
-        super().nack(message)
+        with suppress(ConnectionClosed):
+            super().nack(message)
         self._turn.release()
 
     def _stand_by(self) -> None:

@@ -91,6 +91,7 @@ class Supervisor:
             for run in self._runs:
                 self._step(run)
             self._trim_logs()
+            self._reap_strangers()
             time.sleep(POLL_S)
 
     def stop_on_signals(self) -> None:
@@ -177,6 +178,15 @@ class Supervisor:
         if self.log_dir is None:
             return contextlib.nullcontext()
         return (self.log_dir / f"{service.name}.log").open("ab")
+
+    def _reap_strangers(self) -> None:
+        """Bury the orphans that fall to us when we are a container's first process."""
+        ours = {run.process.pid for run in self._runs if run.process is not None}
+        with contextlib.suppress(ChildProcessError):
+            while (dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+                if dead.si_pid in ours:
+                    return  # its turn comes with the next look at the services
+                os.waitpid(dead.si_pid, 0)
 
     def _trim_logs(self) -> None:
         """Keep one older file of each log; the services write on, at the end of what is now empty."""

@@ -162,3 +162,14 @@ def test_a_long_log_is_cut_and_keeps_its_last_part(
 
     assert file.stat().st_size < 1500
     assert file.with_suffix(".log.1").stat().st_size >= 1000
+
+
+def test_orphans_that_fall_to_the_supervisor_are_buried(supervisor: Supervisor) -> None:
+    supervisor.start(Service("sleeper", SLEEP))
+    stranger = os.posix_spawn("/bin/true", ["true"], {})
+
+    watch(supervisor, 0.5)
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(stranger, os.WNOHANG)
+    assert supervisor.pids().keys() == {"sleeper"}
