@@ -138,6 +138,9 @@ def _surroundings(context: Context, switches: SwitchStates) -> _Surroundings:
     conductors = read_conductors(context)
     is_shorted = shorted(context, conductors)
     topology = find_buses(context, switches, conductors.row[is_shorted])
+    if not len(topology.main_node):
+        context.problems.error("no_nodes", "no topological and no connectivity nodes: nothing to compute on")
+        context.problems.reject_if_errors()
     solution = solved_voltages(context, topology)
     taps = read_taps(context)
     windings = read_windings(context, taps)

@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from typing import Final
 from xml.parsers import expat
 
+from gridjobs_workers.grids.scan import MAX_NAME
+
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 CHUNK_BYTES: Final = 1 << 16
 MAX_PROLOG_BYTES: Final = 1 << 20
 PLAIN_ENCODINGS: Final = ("", "utf-8", "utf8", "us-ascii", "ascii")
-START_TAG: Final = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>/]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
+SEPARATOR: Final = "\x01"  # XML forbids it, so it is in no URI
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+HARMLESS: Final = (
+    f"{XML}{SEPARATOR}base",
+    f"{XML}{SEPARATOR}lang",
+)  # attributes of a root that change nothing
+START_TAG: Final = re.compile(rb"""<([^\s/>]+)(?:\s+[^\s=>/]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
 
 
 class XmlFault(Exception):
@@ -50,18 +58,23 @@ class _RootFound(Exception):
 
 class _HeadReader:
     def __init__(self) -> None:
-        self.parser = expat.ParserCreate()
+        self.parser = expat.ParserCreate(namespace_separator=SEPARATOR)
         self.parser.ordered_attributes = True
         self.parser.XmlDeclHandler = self._declaration
         self.parser.StartDoctypeDeclHandler = refuse_doctype
+        self.parser.StartNamespaceDeclHandler = self._namespace
         self.parser.StartElementHandler = self._root
         self.encoding = ""
         self.name = ""
+        self.namespaces: dict[str, str] = {}
         self.attributes: list[str] = []
         self.offset = 0
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self.encoding = (encoding or "").lower()
+
+    def _namespace(self, prefix: str | None, uri: str | None) -> None:
+        self.namespaces[prefix or ""] = uri or ""
 
     def _root(self, name: str, attributes: list[str]) -> None:
         self.name, self.attributes, self.offset = name, attributes, self.parser.CurrentByteIndex
@@ -102,19 +115,11 @@ def malformed(error: Exception) -> XmlFault:
 
 
 def _head(content: bytes, reader: _HeadReader) -> Head:
-    pairs = zip(reader.attributes[::2], reader.attributes[1::2], strict=True)
-    namespaces = {
-        name.partition(":")[2]: uri for name, uri in pairs if name == "xmlns" or name.startswith("xmlns:")
-    }
-    prefix, _, local = reader.name.rpartition(":")
-    if local != "RDF" or namespaces.get(prefix) != RDF:
+    if reader.name != f"{RDF}{SEPARATOR}RDF":
         line = reader.parser.CurrentLineNumber
-        raise XmlFault("wrong_root", f"the root element is {reader.name!r}, not rdf:RDF", line)
+        name = reader.name.rpartition(SEPARATOR)[2]
+        raise XmlFault("wrong_root", f"the root element is {name!r}, not rdf:RDF", line)
     tag = START_TAG.match(content, reader.offset)
-    plain = tag is not None and not tag[1]
-    return Head(
-        reader.encoding,
-        namespaces,
-        (reader.offset + 1, len(reader.name)),
-        tag.end() if tag is not None and plain else -1,
-    )
+    if tag is None or tag[2] or len(tag[1]) > MAX_NAME or not HARMLESS.issuperset(reader.attributes[::2]):
+        return Head(reader.encoding, reader.namespaces, (0, 0), -1)
+    return Head(reader.encoding, reader.namespaces, (reader.offset + 1, len(tag[1])), tag.end())

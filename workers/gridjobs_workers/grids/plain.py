@@ -10,10 +10,9 @@ from typing import Final
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from gridjobs_workers.grids.head import RDF, XmlFault, malformed, refuse_doctype
+from gridjobs_workers.grids.head import RDF, SEPARATOR, XmlFault, malformed, refuse_doctype
 from gridjobs_workers.grids.limits import ImportLimits
 
-SEPARATOR: Final = " "
 OBJECT_DEPTH: Final = 2
 PROPERTY_DEPTH: Final = 3
 KEPT: Final = {f"{RDF}{SEPARATOR}{name}": name for name in ("ID", "about", "resource")}

@@ -1,6 +1,7 @@
 """Reads an upload: every document in it, in the order in which profiles apply, merged into one table."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,20 @@ from gridjobs_workers.grids.limits import ImportLimits
 from gridjobs_workers.grids.objects import Part
 from gridjobs_workers.grids.problems import Problems
 from gridjobs_workers.grids.table import CimTable
+
+# References without which equipment has no place.
+STRUCTURAL: Final = frozenset(
+    {
+        "Terminal.ConductingEquipment",
+        "Terminal.TopologicalNode",
+        "Terminal.ConnectivityNode",
+        "ConnectivityNode.TopologicalNode",
+        "PowerTransformerEnd.PowerTransformer",
+        "TransformerEnd.Terminal",
+        "RatioTapChanger.TransformerEnd",
+        "PhaseTapChanger.TransformerEnd",
+    }
+)
 
 
 class _Reading:
@@ -158,11 +173,15 @@ def check_identities(table: CimTable, problems: Problems) -> None:
 
 def _check_references(table: CimTable, problems: Problems) -> None:
     dangling = table.dangling()
+    models = {part.header.mrid for part in table.parts}
+    is_complete = all(models.issuperset(part.header.dependencies) for part in table.parts)
     for k in range(min(len(dangling.names), problems.room() + 1)):
         file, line = table.line_at(int(dangling.at[k]))
         detail = f"{dangling.names[k]} refers to {dangling.targets[k]}, which no document has"
         mrid = str(table.identifier(dangling.rows[k : k + 1])[0])
-        problems.warning("dangling_reference", detail, file=file, line=line, mrid=mrid)
+        # Without the boundary's documents the nodes at the border are known by their references only.
+        report = problems.error if is_complete and dangling.names[k] in STRUCTURAL else problems.warning
+        report("dangling_reference", detail, file=file, line=line, mrid=mrid)
 
 
 def _one(row: int) -> Rows:

@@ -22,6 +22,7 @@ KINDS: Final = {
     "PhaseTapChangerTabular": "phase_tabular",
 }
 RIGHT_ANGLE_DEG: Final = 90.0
+SAME_OHMS: Final = 1e-3
 MAX_STEPS: Final = 10_000  # beyond this a table is not checked for completeness
 
 
@@ -184,7 +185,7 @@ def _apply_tables(context: Context, taps: TapChangers) -> None:
         rows = rows[np.argsort(points.step[rows], kind="stable")]
         _check_table(context, taps, k, points.step[rows])
         if len(rows):
-            _apply_table(taps, k, points, rows)
+            _apply_table(context, taps, k, points, rows)
 
 
 def _read_points(table: CimTable) -> _Points:
@@ -201,14 +202,38 @@ def _read_points(table: CimTable) -> _Points:
     )
 
 
-def _apply_table(taps: TapChangers, k: int, points: _Points, rows: Rows) -> None:
+def _apply_table(context: Context, taps: TapChangers, k: int, points: _Points, rows: Rows) -> None:
     step, position = points.step[rows], taps.position[k]
     at = rows[int(np.argmin(np.abs(step - position)))]
     taps.ratio[k] = points.ratio[at] * np.exp(1j * np.deg2rad(points.angle_deg[at]))
+    if _apply_ohms(context, taps, k, points, rows, at):
+        return
     for factors, change in zip(
         (taps.r_factor, taps.x_factor, taps.g_factor, taps.b_factor), points.change_percent, strict=True
     ):
         factors[k] = 1 + change[at] / 100
+
+
+def _apply_ohms(context: Context, taps: TapChangers, k: int, points: _Points, rows: Rows, at: int) -> bool:
+    """Apply a table that holds impedances where it should hold changes in percent; whether it is such a table.
+
+    Some exporters write the winding's own r and x at the neutral step, in ohm.
+    """
+    end = taps.end[k : k + 1]
+    own = [
+        float(context.table.number(end, f"PowerTransformerEnd.{name}", default=0.0)[0]) for name in ("r", "x")
+    ]
+    r, x = points.change_percent[:2]
+    neutral = rows[(points.ratio[rows] == 1) & (points.angle_deg[rows] == 0)]
+    same = np.isclose(x[neutral], own[1], rtol=SAME_OHMS) & np.isclose(r[neutral], own[0], rtol=SAME_OHMS)
+    if own[1] == 0 or not same.any():
+        return False
+    context.warning(
+        "tap_table_in_ohms", "its table holds impedances, not changes in percent", taps.row[k : k + 1]
+    )
+    taps.x_factor[k] = x[at] / own[1]
+    taps.r_factor[k] = r[at] / own[0] if own[0] else 1.0
+    return True
 
 
 def _check_table(context: Context, taps: TapChangers, k: int, steps: Floats) -> None:
