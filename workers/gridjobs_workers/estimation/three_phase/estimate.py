@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from gridjobs_workers.estimation.errors import ConflictingMeasurements
-from gridjobs_workers.estimation.estimate import CONFIDENCE, MeasurementReport, normalized
+from gridjobs_workers.estimation.estimate import CONFIDENCE, MeasurementReport
 from gridjobs_workers.estimation.measurements import Kind
 from gridjobs_workers.estimation.structure import Structure
+from gridjobs_workers.estimation.three_phase.findings import Findings, find_bad_data, normalized_residuals
 from gridjobs_workers.estimation.three_phase.measurements import MAGNITUDES, PhaseMeasurements
 from gridjobs_workers.estimation.three_phase.observability import Completion, complete
 from gridjobs_workers.estimation.three_phase.options import PhaseOptions
@@ -34,6 +35,7 @@ class PhaseEstimate:
         sigmas: Their standard deviations.
         measurements: What it says about the measurements given, NaN residuals where one is not in use.
         used: Whether each measurement counted.
+        bad_data: Gross errors.
         objective: J, the weighted sum of squared residuals.
         degrees_of_freedom: Measurements and exact zeros in excess of the unknowns.
         chi2_limit: What J exceeds with probability 1 − CONFIDENCE if all errors are as their sigmas say.
@@ -47,6 +49,7 @@ class PhaseEstimate:
     sigmas: PhaseQuantities
     measurements: MeasurementReport
     used: Bools
+    bad_data: Findings
     objective: float
     degrees_of_freedom: int
     chi2_limit: float
@@ -110,38 +113,40 @@ class PhaseEstimator:
         """
         values = self.measurements.value if values is None else values
         every = np.concatenate((values, self.added.value))
-        used = np.append(self.given & np.isfinite(values), np.ones(len(self.added), bool))
-        solver = self.solver
-        solver.use(used)
+        solver, options = self.solver, self.options
+        solver.use(np.append(self.given & np.isfinite(values), np.ones(len(self.added), bool)))
         solution = solver.solve(
-            every, start, tolerance=self.options.tolerance, max_iterations=self.options.max_iterations
+            every, start, tolerance=options.tolerance, max_iterations=options.max_iterations
         )
-        solver.factorise()
         solver.invert()
-        quantities, sigmas = self.gauge.measure(solver, solution.v)
+        findings, solution = find_bad_data(solver, every, solution, options)
+        quantities, sigmas = self.gauge.measure(solver, solution.state)
         if self.completion.hidden.shape[1]:
             self.gauge.blank_hidden(self.model, self.completion.hidden, quantities, sigmas)
-        freedom = int(used.sum()) + 2 * len(solver.phases.zero_bus) - self.start.n_state
+        freedom = int(solver.used.sum()) + 2 * len(solver.phases.zero_bus) - self.start.n_state
         return PhaseEstimate(
             quantities=quantities,
             sigmas=sigmas,
-            measurements=self._report(solution.residuals, solver.redundancy()),
-            used=used[: len(self.measurements)],
+            measurements=self._report(values, solution.residuals),
+            used=solver.used[: len(values)].copy(),
+            bad_data=findings,
             objective=solution.objective,
             degrees_of_freedom=freedom,
             chi2_limit=float(chdtri(freedom, 1 - CONFIDENCE)) if freedom > 0 else 0.0,
             iterations=solution.iterations,
             start=self.start,
             completion=self.completion,
-            v=solution.v,
+            v=solution.state,
         )
 
-    def _report(self, residuals: Floats, redundancy: Floats) -> MeasurementReport:
-        n = len(self.measurements)
-        redundancy = np.where(np.isfinite(self.measurements.sigma), redundancy[:n], np.nan)
+    def _report(self, values: Floats, residuals: Floats) -> MeasurementReport:
+        n = len(values)
+        told = np.isfinite(values) & np.isfinite(self.measurements.sigma)
+        residual = np.where(told, residuals[:n], np.nan)
+        redundancy = np.where(told, self.solver.redundancy()[:n], np.nan)
         return MeasurementReport(
-            residual_pu=residuals[:n],
-            normalized_residual=normalized(residuals[:n] / self.measurements.sigma, redundancy),
+            residual_pu=residual,
+            normalized_residual=normalized_residuals(self.solver, residuals)[:n],
             redundancy=redundancy,
         )
 

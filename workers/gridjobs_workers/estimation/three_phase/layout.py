@@ -4,7 +4,7 @@ Two measurements of one place (P and Q, |V| and angle, two components of a curre
 the same quantity gets a pair of its own. Exact zeros come last.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,12 @@ from gridjobs_workers.estimation.three_phase.measurements import (
     NO_POWER,
     POWERS,
     VOLTAGES,
+    At,
     PhaseMeasurements,
 )
 from gridjobs_workers.estimation.three_phase.stencils import Stencils
 from gridjobs_workers.estimation.three_phase.terms import PORT_OF, SUM, Port, Terms, Wiring
-from gridjobs_workers.grids.network import Complexes, Ints
+from gridjobs_workers.grids.network import Complexes, Floats, Ints
 from gridjobs_workers.grids.three_phase import N_CONDUCTOR, Conductor
 
 Int8s = NDArray[np.int8]
@@ -108,6 +109,22 @@ def build_layout(wiring: Wiring, measurements: PhaseMeasurements) -> Layout:
         row=row,
         zero_bus=zero_element,
     )
+
+
+def with_axes(layout: Layout, at: Ints, axis_rad: Floats) -> Layout:
+    """The same pairs with magnitudes turned into components along given axes; the neutral's stay.
+
+    Args:
+        layout: Pairs of measurements.
+        at: `At` of each measurement, shape (n_measurement,).
+        axis_rad: Axis of each, shape (n_measurement,).
+    """
+    chosen = (layout.shapes[layout.row // 2] == kernel.MAGNITUDE) & (at != At.N)
+    pair = layout.row[chosen] // 2
+    shapes, axes = layout.shapes.copy(), layout.axes.copy()
+    shapes[pair] = kernel.AXES
+    axes[pair] = np.exp(1j * axis_rad[chosen])[:, None] * np.array([1.0, 1.0j])
+    return replace(layout, shapes=shapes, axes=axes)
 
 
 def _refuse_impossible(m: PhaseMeasurements) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 from gridjobs_workers.estimation.errors import NotConverged
 from gridjobs_workers.estimation.kernels.newton import factorised, largest, linear_step
 from gridjobs_workers.estimation.linear import LinearModel
+from gridjobs_workers.estimation.three_phase.currents import assumed_axis_rad, without_direction
+from gridjobs_workers.estimation.three_phase.damped import minimise_damped
 from gridjobs_workers.estimation.three_phase.kernel import moved, residuals_at
-from gridjobs_workers.estimation.three_phase.layout import Layout, build_layout
+from gridjobs_workers.estimation.three_phase.layout import Layout, build_layout, with_axes
 from gridjobs_workers.estimation.three_phase.measurements import PhaseMeasurements
 from gridjobs_workers.estimation.three_phase.start import Start
 from gridjobs_workers.estimation.three_phase.terms import Wiring
@@ -26,6 +28,7 @@ _CAREFUL = 0.05  # steps larger than this must shrink
 _SHORTEST = 1 / 64  # part of a step below which halving gives up
 _SMALLEST_PIVOT = 1e-15
 _SMALL_CORRECTION = 1e-3  # relative to the step
+_ROUGHLY = 0.03  # how near to come without what has no direction at no load
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,14 @@ class Solution:
     """Outcome of one weighted least squares problem.
 
     Attributes:
-        v: Voltage of each phase node by position [p.u.], shape (n_node,).
-        residuals: z − h(V) of each measurement, unused ones included, shape (n_measurement,).
+        state: Voltage of each phase node by position [p.u.], shape (n_node,).
+        residuals: z − h(V) of each measurement, unused ones included, shape (n_measurement,); 0 for a value of NaN.
         objective: J = Σ r²/σ² over the measurements in use.
         iterations: Iterations made.
         step: Largest change of the last one.
     """
 
-    v: Complexes
+    state: Complexes
     residuals: Floats
     objective: float
     iterations: int
@@ -62,9 +65,12 @@ class PhaseModel(LinearModel):
             wiring.structure, cast("Any", self.phases), cast("Any", start), measurements.sigma, zeros
         )
 
-    def evaluate(self, v: Complexes, targets: Floats, weights: Floats) -> float:
-        """Fill residuals and Jacobian at a state and return Σ w r²."""
-        space, layout = self.space, self.phases
+    def evaluate(self, v: Complexes, targets: Floats, weights: Floats, layout: Layout | None = None) -> float:
+        """Fill residuals and Jacobian at a state and return Σ w r².
+
+        The weights of the second rows of magnitudes are set to their curvature, see `kernel.residuals_at`.
+        """
+        space, layout = self.space, layout or self.phases
         objective: float = residuals_at(
             layout.stencils, layout.shapes, layout.axes, targets, weights, v, self.start.is_phase, self.free,
             space.values, space.jacobian, space.residuals,
@@ -78,6 +84,11 @@ class Solver(PhaseModel):
     def __init__(self, wiring: Wiring, measurements: PhaseMeasurements, start: Start) -> None:
         super().__init__(wiring, measurements, start, None)
         self._shifts = np.zeros(2 * self.phases.pairs.n_constraint)
+        self._late = without_direction(measurements)
+        self._assumed = self.phases
+        if self._late.any():
+            axis = assumed_axis_rad(wiring, start, measurements)
+            self._assumed = with_axes(self.phases, measurements.at, axis)
 
     def solve(
         self,
@@ -87,7 +98,7 @@ class Solver(PhaseModel):
         tolerance: float = 1e-8,
         max_iterations: int = 50,
     ) -> Solution:
-        """Minimise from a start, by default the state at no load.
+        """Minimise from a start, by default the state at no load; Jacobian and factor of the solution stay.
 
         Args:
             values: Measured values, shape (n_measurement,); those not in use may be NaN.
@@ -102,22 +113,50 @@ class Solver(PhaseModel):
         targets = np.zeros(2 * self.phases.n_pair)
         targets[self.phases.row] = np.nan_to_num(values)
         self._shifts[:] = 0.0
-        iterations, step = self._iterate(v, targets, tolerance, max_iterations)
+        before = 0
+        if start is None and (self._late & self.used).any():
+            before = self._approach(v, targets, max_iterations)
+        try:
+            iterations, step = self._iterate(self.phases, v, targets, self.weights, tolerance, max_iterations)
+        except NotConverged:
+            v[:] = self.start.v if start is None else start
+            self._shifts[:] = 0.0
+            iterations, step = minimise_damped(self, v, targets, self._shifts, tolerance, 4 * max_iterations)
         self.evaluate(v, targets, self.weights.copy())
-        residuals = np.where(np.isnan(values), np.nan, self._residuals())
+        self.factorise()
+        residuals = np.where(np.isnan(values), 0.0, self._residuals())
         scaled = residuals[self.used] / self.sigma[self.used]
-        return Solution(v, residuals, float(scaled @ scaled), iterations, step)
+        return Solution(v, residuals, float(scaled @ scaled), before + iterations, step)
+
+    def _approach(self, v: Complexes, targets: Floats, max_iterations: int) -> int:
+        """Come near without current magnitudes, or, where that is not observable, with assumed directions."""
+        without = self.weights.copy()
+        without[self.phases.row[self._late]] = 0.0
+        begin = v.copy()
+        for layout, weights in ((self.phases, without), (self._assumed, self.weights)):
+            try:
+                return self._iterate(layout, v, targets, weights, _ROUGHLY, max_iterations)[0]
+            except NotConverged:
+                v[:] = begin
+                self._shifts[:] = 0.0
+        return 0
 
     def _iterate(
-        self, v: Complexes, targets: Floats, tolerance: float, max_iterations: int
+        self,
+        layout: Layout,
+        v: Complexes,
+        targets: Floats,
+        fixed_weights: Floats,
+        tolerance: float,
+        max_iterations: int,
     ) -> tuple[int, float]:
         """Gauss-Newton in place, with halved steps where a large one grows (natural monotonicity test)."""
         space, is_phase = self.space, self.start.is_phase
-        weights = self.weights.copy()
+        weights = fixed_weights.copy()
         size, part = np.inf, 1.0
         last, before = np.zeros_like(space.step), v.copy()
         for iteration in range(1, max_iterations + 1):
-            previous, size = size, self._step(v, targets, weights, tolerance)
+            previous, size = size, self._step(layout, v, targets, weights, tolerance)
             if size > _CAREFUL and not size < 1.5 * previous:
                 if part < _SHORTEST or iteration == 1:
                     raise NotConverged(iteration, size, self._residuals())
@@ -134,10 +173,12 @@ class Solver(PhaseModel):
                 return iteration, size
         raise NotConverged(max_iterations, size, self._residuals())
 
-    def _step(self, v: Complexes, targets: Floats, weights: Floats, tolerance: float) -> float:
+    def _step(
+        self, layout: Layout, v: Complexes, targets: Floats, weights: Floats, tolerance: float
+    ) -> float:
         """Solve the problem linearised at v for `space.step` and return its size, inf where that fails."""
         space, pattern, pairs = self.space, self.structure.pattern, self.phases.pairs
-        if not self.evaluate(v, targets, weights) < np.inf:
+        if not self.evaluate(v, targets, weights, layout) < np.inf:
             return np.inf
         if factorised(pattern, pairs, weights, self.free, space, _SMALLEST_PIVOT, 0.0, True):
             return np.inf

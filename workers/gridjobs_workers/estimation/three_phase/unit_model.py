@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from gridjobs_workers.estimation.currents import assumed_direction_rad
 from gridjobs_workers.estimation.kernels.factor import null_vector
-from gridjobs_workers.estimation.measurements import Measurements
+from gridjobs_workers.estimation.three_phase.currents import assumed_axis_rad
 from gridjobs_workers.estimation.three_phase.layout import build_layout
 from gridjobs_workers.estimation.three_phase.measurements import MAGNITUDES, PhaseMeasurements
 from gridjobs_workers.estimation.three_phase.solver import PhaseModel
@@ -71,7 +70,7 @@ class UnitModel:
 
     def seen(self, measurements: PhaseMeasurements) -> "Seen":
         """What measurements and their exact zeros see."""
-        return Seen(self, _as_axes(self.network, self.start, measurements))
+        return Seen(self, _as_axes(self.wiring, self.start, measurements))
 
 
 class Seen(PhaseModel):
@@ -114,28 +113,10 @@ class Seen(PhaseModel):
         return csr_array(self.jacobian()[self.phases.row])
 
 
-def assumed_axis_rad(network: ThreePhaseNetwork, start: Start, m: PhaseMeasurements) -> Floats:
-    """Direction of each measured current magnitude if it feeds consumption, at no load [rad]; 0 for other kinds."""
-    magnitude = np.isin(m.kind, MAGNITUDES)
-    skeleton = network.positive_sequence()
-    plain = Measurements.of(m.kind, m.element, m.value, m.sigma, side=m.side)
-    bus = _metered_bus(network, m)
-    direction = assumed_direction_rad(skeleton, start.islands, plain)
-    return np.where(magnitude, direction + start.angle_rad(bus, m.at), 0.0)
-
-
-def _metered_bus(network: ThreePhaseNetwork, m: PhaseMeasurements) -> Ints:
-    bus = m.element.copy()
-    at_branch = m.at_branch()
-    branch, is_to = m.element[at_branch], m.side[at_branch] == 1
-    bus[at_branch] = np.where(is_to, network.to_bus[branch], network.from_bus[branch])
-    return bus
-
-
-def _as_axes(network: ThreePhaseNetwork, start: Start, m: PhaseMeasurements) -> PhaseMeasurements:
+def _as_axes(wiring: Wiring, start: Start, m: PhaseMeasurements) -> PhaseMeasurements:
     """Current magnitudes as components in the direction assumed."""
     magnitude = np.isin(m.kind, MAGNITUDES)
     if not magnitude.any():
         return m
-    axis = np.where(magnitude, assumed_axis_rad(network, start, m), m.axis_rad)
+    axis = np.where(magnitude, assumed_axis_rad(wiring, start, m), m.axis_rad)
     return replace(m, kind=np.where(magnitude, m.kind + 1, m.kind), axis_rad=axis)
