@@ -13,10 +13,7 @@ MAX_PROLOG_BYTES: Final = 1 << 20
 PLAIN_ENCODINGS: Final = ("", "utf-8", "utf8", "us-ascii", "ascii")
 SEPARATOR: Final = "\x01"  # XML forbids it, so it is in no URI
 XML: Final = "http://www.w3.org/XML/1998/namespace"
-HARMLESS: Final = (
-    f"{XML}{SEPARATOR}base",
-    f"{XML}{SEPARATOR}lang",
-)  # attributes of a root that change nothing
+HARMLESS: Final = frozenset({f"{XML}{SEPARATOR}base", f"{XML}{SEPARATOR}lang"})  # of a root: change nothing
 START_TAG: Final = re.compile(rb"""<([^\s/>]+)(?:\s+[^\s=>/]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
 
 
