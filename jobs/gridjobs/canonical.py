@@ -38,13 +38,10 @@ def _with_numbers(value: Any) -> Any:
     items: Iterable[tuple[Any, Any]] = value.items() if kind is dict else enumerate(value)
     for place, item in items:
         item_kind = type(item)
-        if (
-            item_kind is str
-            or item_kind is int
-            or item_kind is bool
-            or (item_kind is float and _is_plain(item))
-        ):
+        if item_kind is str or item_kind is int or item_kind is bool:
             continue
+        if item_kind is float and 1e-4 <= abs(item) < 2**53 and not item.is_integer():
+            continue  # as `_is_plain` says, without the call
         new = _with_numbers(item)
         if new is not item:
             if changed is value:
