@@ -112,6 +112,18 @@ class DocumentReader:
         *,
         has_nested: bool,
     ) -> Scanned | None:
+        arrays, found = self._filled(content, root, body)
+        if found.status == scan.TOO_MANY_NAMES:
+            raise XmlFault("too_many_names", f"more than {self.limits.max_names} different element names")
+        if found.status == scan.TOO_MANY_OBJECTS:
+            raise XmlFault("too_many_objects", f"more than {self.limits.max_objects} objects")
+        if found.status != scan.OK:
+            return None
+        names = arrays.qualified_names(self.buffer, namespaces, found.names)
+        return None if names is None else arrays.scanned(names, found, has_nested=has_nested)
+
+    def _filled(self, content: bytes, root: tuple[int, int], body: int) -> "tuple[_Arrays, _Found]":
+        """Append and scan; nothing is raised here, where a view keeps the buffer from being cut."""
         base = len(self.buffer)
         self.buffer += content
         self.buffer += bytes(scan.PADDING)
@@ -121,14 +133,9 @@ class DocumentReader:
         if found.status == scan.FULL:
             arrays = _Arrays(content.count(b"<") + 1, self.limits.max_names)
             found = arrays.fill(view, base, root, body, self.seed, self.limits.max_objects)
-        if found.status == scan.TOO_MANY_NAMES:
-            raise XmlFault("too_many_names", f"more than {self.limits.max_names} different element names")
-        if found.status == scan.TOO_MANY_OBJECTS:
-            raise XmlFault("too_many_objects", f"more than {self.limits.max_objects} objects")
-        if found.status != scan.OK or not scan.only_space_left(view, found.at, base + len(content)):
-            return None
-        names = arrays.qualified_names(self.buffer, namespaces, found.names)
-        return None if names is None else arrays.scanned(names, found, has_nested=has_nested)
+        if found.status == scan.OK and not scan.only_space_left(view, found.at, base + len(content)):
+            found = replace(found, status=scan.UNUSUAL)
+        return arrays, found
 
 
 def _is_utf8(content: bytes) -> bool:
