@@ -5,6 +5,7 @@ It may be killed at any moment, and it never outlives its worker. It knows neith
 
 import contextlib
 import faulthandler
+import importlib
 import resource
 import signal
 import socket
@@ -43,7 +44,7 @@ class Child:
         """Import every actor, and let those that offer `warm()` compile what they need."""
         for kind, entry in self.actors.items():
             try:
-                module = sys.modules[registry.load(entry).__module__]
+                module = importlib.import_module(entry.partition(":")[0])
                 getattr(module, "warm", lambda: None)()
             except Exception:
                 print(f"cannot warm {kind}:\n{traceback.format_exc()}", file=sys.stderr, flush=True)

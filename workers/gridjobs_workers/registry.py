@@ -1,12 +1,15 @@
-"""Which function runs which job type."""
+"""Which function runs which job type. Looking that up imports no actor: they are heavy."""
 
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gridjobs_workers.task import Outcome, Task
+if TYPE_CHECKING:
+    from gridjobs_workers.task import Outcome, Task
 
-Run = Callable[[Task], Outcome]
+Run = Callable[["Task"], "Outcome"]
 
 FOLDERS: Mapping[str, str] = {
     "grid-import": "grids",
@@ -30,9 +33,13 @@ def actors(extra: str = "") -> dict[str, str]:
     Args:
         extra: Further actors as `type=module:function`, separated by commas; they win over the built-in ones.
     """
-    known = {kind: f"gridjobs_workers.{folder}.actor:run" for kind, folder in FOLDERS.items()}
-    known.update(_parsed(extra))
-    return {kind: entry for kind, entry in known.items() if _exists(entry.partition(":")[0])}
+    here = Path(__file__).parent
+    built_in = {
+        kind: f"gridjobs_workers.{folder}.actor:run"
+        for kind, folder in FOLDERS.items()
+        if (here / folder.replace(".", "/") / "actor.py").is_file()
+    }
+    return built_in | {kind: entry for kind, entry in _parsed(extra).items() if _exists(entry)}
 
 
 def load(entry: str) -> Run:
@@ -53,8 +60,8 @@ def _parsed(extra: str) -> dict[str, str]:
     return {kind.strip(): entry.strip() for kind, entry in pairs}
 
 
-def _exists(module: str) -> bool:
+def _exists(entry: str) -> bool:
     try:
-        return importlib.util.find_spec(module) is not None
+        return importlib.util.find_spec(entry.partition(":")[0]) is not None
     except ModuleNotFoundError:
         return False

@@ -48,8 +48,9 @@ class Busy(Exception):
 
 def run(settings: Settings, data_dir: Path, port: int, slots: int) -> None:
     """Start everything in order and watch over it; returns when told to stop."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in ("run", "log"):
-        (data_dir / folder).mkdir(parents=True, exist_ok=True)
+        (data_dir / folder).mkdir(exist_ok=True)
     with (data_dir / "run" / "lock").open("w") as lock:
         _lock(lock, data_dir)
         supervisor = Supervisor(data_dir / "run", data_dir / "log")
@@ -108,8 +109,10 @@ def _start_roles(
             ready=lambda: embedded.listens(port, settings.api_host),
         )
         supervisor.start(api, API_START_S)
-        click.echo(f"Gridjobs is up: {url}\n  documentation: {url}/docs\n  data: {env['GRIDJOBS_DATA_DIR']}")
-    click.echo(f"  pid {os.getpid()}; Ctrl-C to stop")
+        click.echo(f"Gridjobs is up: {url}\n  documentation: {url}/docs")
+    if "GRIDJOBS_MQTT_URL" in env:
+        click.echo(f"  events: {env['GRIDJOBS_MQTT_URL']}")
+    click.echo(f"  data: {env['GRIDJOBS_DATA_DIR']}\n  pid {os.getpid()}; Ctrl-C to stop")
 
 
 def _installed(module: str) -> bool:

@@ -223,19 +223,23 @@ def test_what_libraries_print_does_not_disturb_the_pipe(slot: Slot) -> None:
     assert result(run(slot, do="print", value=1))["echo"] == 1
 
 
-def test_a_child_never_outlives_its_worker(probe_environment: None, tmp_path: Path) -> None:
+def test_a_busy_child_does_not_outlive_its_killed_worker(probe_environment: None, tmp_path: Path) -> None:
+    # Busy in C with the interpreter locked: it would not notice that its pipe is closed.
     script = """
-import os, sys, time
+import sys
+from gridjobs_workers.frames import Frame
 from gridjobs_workers.slot import Slot
 slot = Slot({"probe": "support.actors:run"}, command=[sys.executable, "-m", "support.probe_child"])
-slot.start()
+fields = {"job_id": "j", "type": "probe", "tenant": "t", "attempt": 1, "resources": {}}
+slot.submit("j", Frame("task", fields, b'{"do": "hang", "seconds": 60}'))
+assert slot.wait(30).kind == "ready"
 print(slot.pid, flush=True)
-time.sleep(60)
+slot.wait(60)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         child = int(worker.stdout.readline())
-        time.sleep(1)
+        time.sleep(0.5)
         assert identify(child) is not None
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: identify(child) is None, 5, "the child lives on")

@@ -75,3 +75,10 @@ def test_every_command_explains_itself(command: str) -> None:
 
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 3
+
+
+def test_a_worker_refuses_job_types_that_it_cannot_run() -> None:
+    result = CliRunner().invoke(main, ["worker", "--types", "estimation,astrology"])
+
+    assert result.exit_code == 1
+    assert "no actor for astrology" in result.output
