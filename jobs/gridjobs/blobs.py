@@ -92,6 +92,13 @@ class BlobStore:
         self.delete(digest)
         return True
 
+    def older_than(self, age_s: float) -> Iterator[list[str]]:
+        """Yield the digests of all blobs that were not written lately, some at a time."""
+        before = datetime.now(UTC) - timedelta(seconds=age_s)
+        with _translated("*"):
+            for chunk in obstore.list(self._store, chunk_size=1000):
+                yield [meta["path"].rpartition("/")[2] for meta in chunk if meta["last_modified"] < before]
+
     def _modified_at(self, digest: str) -> datetime | None:
         try:
             with _translated(digest):

@@ -279,6 +279,11 @@ def unused_blobs(limit: int, grace_s: float) -> Call[list[str]]:
     return Call("unused_blobs", args, lambda reply: [digest.decode() for digest in reply])
 
 
+def orphans(digests: Sequence[str]) -> Call[list[str]]:
+    """Tell which of these blobs nobody holds."""
+    return Call("orphans", digests, lambda reply: [digest.decode() for digest in reply])
+
+
 def tidy_outbox(stream: str, silent_s: float) -> Call[int]:
     """Forget relays that are long gone; returns how many."""
     return Call("outbox_tidy", (stream, round(silent_s * 1000)), int)  # type: ignore[arg-type]

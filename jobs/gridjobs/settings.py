@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """How long an outbox entry may lie with a relay before another takes it [s]."""
     blob_grace_s: float = Field(3600.0, ge=0)
     """How long a blob that nobody refers to is kept [s]."""
+    orphan_sweep_s: float = Field(DAY_S, gt=0)
+    """How often the whole blob store is searched for blobs that a crash left without a job or resource [s]."""
 
     # Workers
     worker_types: str = ""

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     """One Redis for the whole run; use `redis_url` for an empty one, `private_redis` to kill it."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
+    time.sleep(1.0)  # leases are not looked at in the first moments of a store
     yield server
     server.stop()
 

@@ -9,6 +9,7 @@ import orjson
 from gridjobs import keys, problems
 
 EVENT_LOG_LENGTH: Final = 500  # events kept per job, roughly; the oldest go first, so the terminal one stays
+LOSSY_BACKLOG: Final = 5000  # events that may wait for the relay before progress is no longer added
 
 
 @cache
@@ -33,7 +34,8 @@ def _constants() -> str:
         name: getattr(problems, name).to_json().decode()
         for name in ("CANCELLED", "DEADLINE_EXCEEDED", "LEASE_LOST")
     }
-    constants = {**named, **problem_json, "EVENT_LOG_LENGTH": EVENT_LOG_LENGTH}
+    limits = {"EVENT_LOG_LENGTH": EVENT_LOG_LENGTH, "LOSSY_BACKLOG": LOSSY_BACKLOG}
+    constants = {**named, **problem_json, **limits}
     return "\n".join(f"local {name} = {_literal(value)}" for name, value in constants.items())
 
 

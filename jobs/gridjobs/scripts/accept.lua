@@ -8,6 +8,12 @@ local function made_by(id)
   return resource and redis.call('HGETALL', RESOURCE .. resource) or {}
 end
 
+local function refuse(verdict)
+  forsake(spec.blobs)
+  forsake(spec.creates and spec.creates.blobs or {})
+  return verdict
+end
+
 if redis.call('EXISTS', key) == 1 then -- the client library sent the same call again
   return { 'created', job_values(spec.id), made_by(spec.id) }
 end
@@ -17,7 +23,7 @@ if spec.idem then
   if known then
     local fingerprint, first = string.match(known, '^(%x+):(.+)$')
     if fingerprint ~= spec.input_digest then
-      return { 'conflict' }
+      return refuse({ 'conflict' })
     end
     return { 'replayed', job_values(first), made_by(first) }
   end
@@ -27,21 +33,21 @@ local making = spec.creates and (spec.creates.kind .. ':' .. spec.tenant .. ':' 
 if making then
   local status = redis.call('HGET', RESOURCE .. making, 'status')
   if status and status ~= 'failed' then
-    return { 'exists', redis.call('HGETALL', RESOURCE .. making) }
+    return refuse({ 'exists', redis.call('HGETALL', RESOURCE .. making) })
   end
 end
 
 if redis.call('ZCARD', QUEUED .. spec.type) >= spec.queue_bound then
-  return { 'full' }
+  return refuse({ 'full' })
 end
 
-local resources, blobs = {}, spec.blobs
+local resources, blobs = {}, { unpack(spec.blobs) }
 for role, ref in pairs(spec.refs) do
   local record = to_map(redis.call('HGETALL', RESOURCE .. ref))
   if not record.status then
-    return { 'resource_not_found', role }
+    return refuse({ 'resource_not_found', role })
   elseif record.status ~= 'ready' then
-    return { 'resource_not_ready', role, record.status }
+    return refuse({ 'resource_not_ready', role, record.status })
   end
   for _, digest in ipairs(words(record.blobs)) do
     blobs[#blobs + 1] = digest

@@ -3,17 +3,22 @@
 -- A job whose cancellation was requested may still commit a success: whoever comes first decides.
 local id, fence, status, completion, result = ARGV[1], ARGV[2], ARGV[3], cjson.decode(ARGV[4]), ARGV[5]
 local key = JOB .. id
+local function refuse()
+  forsake(completion.blobs)
+  return { 'stale' }
+end
+
 local job = load_job(id)
 if not job then
-  return { 'stale' }
+  return refuse()
 end
 if is_done(job.status) then -- the client library sent the same call again, or another worker was first
   local same = job.fence == fence and job.status == status
     and (job.result_digest or '') == completion.result_digest
-  return same and { 'ok', job_values(id) } or { 'stale' }
+  return same and { 'ok', job_values(id) } or refuse()
 end
 if job.status ~= 'running' or job.fence ~= fence then
-  return { 'stale' }
+  return refuse()
 end
 
 redis.call('HSET', key, 'parts', completion.parts)

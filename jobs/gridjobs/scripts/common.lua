@@ -37,6 +37,15 @@ local function hold(digests)
   end
 end
 
+-- Has blobs swept that were stored for a call which is refused now, unless somebody else holds them.
+local function forsake(digests)
+  for _, digest in ipairs(digests) do
+    if redis.call('HEXISTS', BLOB_REFS, digest) == 0 then
+      redis.call('ZADD', BLOBS_UNUSED, int(NOW), digest)
+    end
+  end
+end
+
 local function drop(digests)
   for _, digest in ipairs(digests) do
     if redis.call('HINCRBY', BLOB_REFS, digest, -1) <= 0 then
@@ -126,6 +135,9 @@ local function emit(id, event)
   end
   local sequence = redis.call('HGET', JOB .. id, 'sequence')
   redis.call('XADD', EVENTS .. id, 'MAXLEN', '~', EVENT_LOG_LENGTH, sequence .. '-0', unpack(entry))
+  if event == 'progress' and redis.call('XLEN', OUTBOX_EVENTS) >= LOSSY_BACKLOG then
+    return -- the relay is far behind: what may be lost is not added to it
+  end
   redis.call('XADD', OUTBOX_EVENTS, '*', unpack(entry))
 end
 

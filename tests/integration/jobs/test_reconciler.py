@@ -8,10 +8,13 @@ import pytest
 from support.jobs import SUCCESS, TENANT, accepted, claimed, event_names, settings, submission
 from support.redis import RedisServer
 
-from gridjobs import calls, keys
-from gridjobs.errors import JobGone, StoreUnavailable
+from gridjobs import calls, keys, scripts
+from gridjobs.canonical import digest
+from gridjobs.errors import IdempotencyConflict, JobGone, StaleFence, StoreUnavailable
+from gridjobs.metrics import read
 from gridjobs.model import Completion, NewResource, PartRef, Status
 from gridjobs.outbox import Outbox
+from gridjobs.problems import Problem
 from gridjobs.reconciler import Reconciler
 from gridjobs.store import JobStore
 
@@ -80,8 +83,6 @@ def test_no_hints_are_added_to_a_long_backlog(redis_url: str, tmp_path: Path) ->
 
 
 def test_a_pause_before_the_next_attempt_is_kept(redis_url: str, tmp_path: Path) -> None:
-    from gridjobs.problems import Problem
-
     store = quick(redis_url, tmp_path)
     claim = claimed(store)
     hints(store)
@@ -202,8 +203,6 @@ def test_the_reconciler_outlives_an_outage_of_the_store(private_redis: RedisServ
 
 
 def test_counts_follow_the_jobs(store: JobStore) -> None:
-    from gridjobs.metrics import read
-
     accepted(store)
     claim = claimed(store)
     store.commit(claim.job.id, claim.fence, SUCCESS)
@@ -225,3 +224,74 @@ def test_a_store_that_is_away_is_unavailable(private_redis: RedisServer, tmp_pat
 
     with pytest.raises(StoreUnavailable):
         accepted(store)
+
+
+def test_what_is_stored_for_a_refused_call_is_swept(redis_url: str, tmp_path: Path) -> None:
+    store = quick(redis_url, tmp_path, blob_grace_s=0.0)
+    large = [b'"' + letter * 2**17 + b'"' for letter in (b"a", b"b")]
+    accepted(store, idempotency_key="k", input=large[0])
+    with pytest.raises(IdempotencyConflict):
+        accepted(store, idempotency_key="k", input=large[1])
+    Reconciler(store).reconcile()
+
+    assert [store.blobs.exists(digest(body)) for body in large] == [True, False]
+
+
+def test_the_parts_of_a_stale_commit_are_swept_unless_the_winner_has_them_too(
+    redis_url: str, tmp_path: Path
+) -> None:
+    store = quick(redis_url, tmp_path, blob_grace_s=0.0)
+    shared, stale = (
+        PartRef(name, store.blobs.put(name.encode()), "text/csv", 6) for name in ("shared", "stale.")
+    )
+    claim = claimed(store)
+    done = Completion(status=Status.SUCCEEDED, result=b"1", parts=[shared])
+    store.commit(claim.job.id, claim.fence, done)
+    late = Completion(status=Status.SUCCEEDED, result=b"2", parts=[shared, stale])
+    with pytest.raises(StaleFence):
+        store.commit(claim.job.id, claim.fence, late)
+    Reconciler(store).reconcile()
+
+    assert store.blobs.exists(shared.digest)
+    assert not store.blobs.exists(stale.digest)
+
+
+def test_blobs_that_a_crash_left_behind_are_found(redis_url: str, tmp_path: Path) -> None:
+    store = quick(redis_url, tmp_path, blob_grace_s=0.0)
+    kept = claimed(store, input=b'"' + b"i" * 2**17 + b'"').job.input_digest
+    orphan = store.blobs.put(b"left behind")
+
+    assert Reconciler(store).sweep_orphans() == 1
+    assert [store.blobs.exists(name) for name in (kept, orphan)] == [True, False]
+
+
+def test_workers_have_time_to_come_back_when_the_store_was_away(
+    private_redis: RedisServer, tmp_path: Path
+) -> None:
+    store = quick(private_redis.url, tmp_path, lease_s=2.0, heartbeat_s=1.0)
+    claim = claimed(store)
+    private_redis.kill()
+    time.sleep(2.1)
+    private_redis.start()
+    Reconciler(store).reconcile()
+
+    assert store.get(claim.job.id).status is Status.RUNNING
+    store.heartbeat(claim.job.id, claim.fence)
+    time.sleep(1.0)
+    Reconciler(store).reconcile()
+    assert store.commit(claim.job.id, claim.fence, SUCCESS).attempt == 1
+
+
+def test_progress_is_not_added_to_a_relay_that_is_far_behind(store: JobStore) -> None:
+    claim = claimed(store)
+    pipeline = store.client.pipeline()
+    for _ in range(scripts.LOSSY_BACKLOG):
+        pipeline.xadd(keys.OUTBOX_EVENTS, {"event": "x"})
+    pipeline.execute()
+    before = store.client.xlen(keys.OUTBOX_EVENTS)
+    store.heartbeat(claim.job.id, claim.fence, {"fraction": 0.5})
+    assert store.client.xlen(keys.OUTBOX_EVENTS) == before
+
+    store.commit(claim.job.id, claim.fence, SUCCESS)
+    assert store.client.xlen(keys.OUTBOX_EVENTS) == before + 1
+    assert event_names(store, claim.job.id) == ["queued", "started", "progress", "succeeded"]
