@@ -5,10 +5,12 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
+from gridjobs_workers.grids.model import GridModel, Problem
 from gridjobs_workers.grids.network import Complexes, Floats, Ints, Network
-from gridjobs_workers.grids.sequence import SEQUENCES
+from gridjobs_workers.grids.sequence import SEQUENCES, from_sequences
+from gridjobs_workers.grids.zero_sequence import zero_sequence
 
 Bools = NDArray[np.bool_]
 
@@ -128,10 +130,8 @@ def _scattered(blocks: Complexes, rows: Ints, columns: Ints, shape: tuple[int, i
     """Sum of 4 × 4 blocks as a sparse matrix; zeros of the blocks are left out."""
     k, i, j = np.nonzero(blocks)
     at = (N_CONDUCTOR * rows[k] + i, N_CONDUCTOR * columns[k] + j)
-    matrix = csr_array(
-        (blocks[k, i, j], at), shape=(N_CONDUCTOR * shape[0], N_CONDUCTOR * shape[1]), dtype=np.complex128
-    )
-    matrix.sum_duplicates()
+    size = (N_CONDUCTOR * shape[0], N_CONDUCTOR * shape[1])
+    matrix: csr_array = coo_array((blocks[k, i, j], at), shape=size).tocsr()
     matrix.sort_indices()
     return matrix
 
@@ -150,6 +150,48 @@ def series_two_port(z: Complexes, y_shunt: Complexes | float = 0.0) -> tuple[Com
         z: Series impedance matrices [p.u.], shape (n, 3, 3) or (n, 4, 4).
         y_shunt: Total shunt admittance matrices [p.u.], same shape.
     """
-    series = np.linalg.inv(z)
-    own, across = series + np.asarray(y_shunt) / 2, -series
-    return (four_wire(own), four_wire(across)) if z.shape[1] == 3 else (own, across)
+    series = np.asarray(np.linalg.inv(z), np.complex128)
+    own: Complexes = series + np.asarray(y_shunt) / 2
+    if z.shape[1] == N_CONDUCTOR:
+        return own, -series
+    return four_wire(own), four_wire(-series)
+
+
+def to_three_phase(model: GridModel, network: Network) -> tuple[ThreePhaseNetwork, tuple[Problem, ...]]:
+    """Add the negative and the zero sequence to a network: three phases, the neutral earthed at every bus.
+
+    Angles stay those of the network: where it leaves vector groups out, the low-voltage side is seen in a frame that
+    turns with the clock, and only the negative sequence shows it. Shunts are taken as unearthed.
+
+    Args:
+        model: The grid, with zero-sequence values and vector groups where its files have them.
+        network: Its positive sequence, from `reduce.to_network`.
+
+    Returns:
+        The network, and a warning for each zero-sequence value or vector group that had to be assumed.
+    """
+    zero = zero_sequence(model, network)
+    turn = np.exp(1j * zero.hidden_shift_rad)
+    y_ff = from_sequences(zero.y_ff, network.y_ff, network.y_ff)
+    y_tt = from_sequences(zero.y_tt, network.y_tt, network.y_tt)
+    y_ft = from_sequences(zero.y_ft / turn, network.y_ft, network.y_tf / turn**2)
+    y_tf = from_sequences(zero.y_tf * turn, network.y_tf, network.y_ft * turn**2)
+    shunt = from_sequences(np.zeros(network.n_bus, np.complex128), network.y_shunt, network.y_shunt)
+    present = np.ones((network.n_bus, N_CONDUCTOR), bool)
+    present[:, Conductor.N] = False
+    found = ThreePhaseNetwork(
+        base_mva=network.base_mva,
+        base_kv=network.base_kv,
+        present=present,
+        from_bus=network.from_bus,
+        to_bus=network.to_bus,
+        y_ff=four_wire(y_ff),
+        y_ft=four_wire(y_ft),
+        y_tf=four_wire(y_tf),
+        y_tt=four_wire(y_tt),
+        y_shunt=four_wire(shunt),
+        shift_rad=network.shift_rad,
+        bus_row=network.bus_row,
+        branch_row=network.branch_row,
+    )
+    return found, zero.problems

@@ -1,13 +1,14 @@
 """One call from measurements to a three-phase estimate that says how far to trust it."""
 
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
+from gridjobs_workers.estimation.critical import find_critical
 from gridjobs_workers.estimation.errors import ConflictingMeasurements
-from gridjobs_workers.estimation.estimate import CONFIDENCE, MeasurementReport
 from gridjobs_workers.estimation.measurements import Kind
 from gridjobs_workers.estimation.structure import Structure
 from gridjobs_workers.estimation.three_phase.findings import Findings, find_bad_data, normalized_residuals
@@ -20,10 +21,34 @@ from gridjobs_workers.estimation.three_phase.start import Start, find_start
 from gridjobs_workers.estimation.three_phase.structure import build_structure
 from gridjobs_workers.estimation.three_phase.terms import Wiring
 from gridjobs_workers.estimation.three_phase.unit_model import UnitModel
-from gridjobs_workers.grids.network import Complexes, Floats
+from gridjobs_workers.grids.network import Complexes, Floats, Ints
 from gridjobs_workers.grids.three_phase import ThreePhaseNetwork
 
 Bools = NDArray[np.bool_]
+
+
+CONFIDENCE = 0.99  # of the χ² test
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseReport:
+    """What the estimate says about each measurement, shape (n_measurement,) each.
+
+    Attributes:
+        residual_pu: Measured less estimated value; NaN where nothing was measured.
+        normalized_residual: |residual| over its standard deviation; 0 where nothing checks the measurement.
+        redundancy: Variance of the residual over σ², 0 (critical) to 1 (checked by many others).
+        is_used: Whether it counted in the end.
+        is_critical: Whether the network is not observable without it: no error of it can be noticed.
+        critical_set: Number of the set in which an error is noticed but cannot be located, -1 for none.
+    """
+
+    residual_pu: Floats
+    normalized_residual: Floats
+    redundancy: Floats
+    is_used: Bools
+    is_critical: Bools
+    critical_set: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +58,7 @@ class PhaseEstimate:
     Attributes:
         quantities: Voltages, powers and currents of each phase.
         sigmas: Their standard deviations.
-        measurements: What it says about the measurements given, NaN residuals where one is not in use.
-        used: Whether each measurement counted.
+        measurements: What it says about the measurements given.
         bad_data: Gross errors.
         objective: J, the weighted sum of squared residuals.
         degrees_of_freedom: Measurements and exact zeros in excess of the unknowns.
@@ -47,8 +71,7 @@ class PhaseEstimate:
 
     quantities: PhaseQuantities
     sigmas: PhaseQuantities
-    measurements: MeasurementReport
-    used: Bools
+    measurements: PhaseReport
     bad_data: Findings
     objective: float
     degrees_of_freedom: int
@@ -98,8 +121,11 @@ class PhaseEstimator:
         restored = self.options.candidates.rows(self.completion.restored) if self.options.candidates else None
         added = [self.completion.assumed, *([restored] if restored else []), self.completion.held]
         self.added = PhaseMeasurements.join([part.without_zeros() for part in added])
-        self.solver = Solver(self.wiring, PhaseMeasurements.join((measurements, self.added)), self.start)
+        every = PhaseMeasurements.join((measurements, self.added))
+        self.solver = Solver(self.wiring, every, self.start)
         self.gauge = Gauge(self.wiring, self.start)
+        self.seen = self.model.seen(every)
+        self._judged = np.empty(0, bool)
 
     def estimate(self, values: Floats | None = None, start: Complexes | None = None) -> PhaseEstimate:
         """Estimate one snapshot.
@@ -128,7 +154,6 @@ class PhaseEstimator:
             quantities=quantities,
             sigmas=sigmas,
             measurements=self._report(values, solution.residuals),
-            used=solver.used[: len(values)].copy(),
             bad_data=findings,
             objective=solution.objective,
             degrees_of_freedom=freedom,
@@ -139,15 +164,21 @@ class PhaseEstimator:
             v=solution.state,
         )
 
-    def _report(self, values: Floats, residuals: Floats) -> MeasurementReport:
+    def _report(self, values: Floats, residuals: Floats) -> PhaseReport:
         n = len(values)
+        used = self.solver.used
+        if not np.array_equal(used, self._judged):
+            self._criticality, self._judged = find_critical(cast("Any", self.seen), used), used.copy()
         told = np.isfinite(values) & np.isfinite(self.measurements.sigma)
         residual = np.where(told, residuals[:n], np.nan)
         redundancy = np.where(told, self.solver.redundancy()[:n], np.nan)
-        return MeasurementReport(
+        return PhaseReport(
             residual_pu=residual,
             normalized_residual=normalized_residuals(self.solver, residuals)[:n],
             redundancy=redundancy,
+            is_used=used[:n].copy(),
+            is_critical=self._criticality.is_critical[:n],
+            critical_set=self._criticality.critical_set[:n],
         )
 
 

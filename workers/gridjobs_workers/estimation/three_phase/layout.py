@@ -182,7 +182,7 @@ def _stencils(terms: Terms, n_pair: int) -> Stencils:
     term_of_entry = np.repeat(np.arange(n_term), np.diff(terms.w.indptr))
     pairs = np.concatenate((terms.pair[term_of_entry], terms.pair[plus], terms.pair[minus]))
     nodes = np.concatenate((terms.w.indices, terms.plus[plus], terms.minus[minus]))
-    keys = np.unique(pairs.astype(np.int64) * n + nodes)
+    keys: Int64s = np.unique(pairs.astype(np.int64) * n + nodes.astype(np.int64))
     pair, columns = np.divmod(keys, n)
     starts = np.searchsorted(pair, np.arange(n_pair + 1)).astype(np.int64)
 
