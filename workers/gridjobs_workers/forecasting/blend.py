@@ -116,8 +116,8 @@ def calibrate(
     off = (seen[:, None] - q) / wide
     alive = wide[:, 0] > 0.02 * np.quantile(wide, 0.95)
     wanted = marginal_levels(levels, dormant)
-    shift = [np.quantile(off[alive, i], level) for i, level in enumerate(wanted)]
-    return weight, SHRINKAGE * np.array(shift)
+    shift = np.array([np.quantile(off[alive, i], level) for i, level in enumerate(wanted)])
+    return weight, np.where(wanted == levels, SHRINKAGE, 1.0) * shift
 
 
 def marginal_levels(levels: Floats, dormant: float) -> Floats:
@@ -126,7 +126,7 @@ def marginal_levels(levels: Floats, dormant: float) -> Floats:
     Only the outermost levels move, those of the 90 % interval and beyond, so that its coverage over all
     intervals, nights included, comes near what its name says.
     """
-    factor = min(1 / (1 - dormant), 1.8)
+    factor = min(1 / (1 - dormant), 2.0)
     tail = np.minimum(levels, 1 - levels)
     moved = np.maximum(tail, np.minimum(tail, 0.05) * factor)
     return np.where(levels < 0.5, moved, 1 - moved)

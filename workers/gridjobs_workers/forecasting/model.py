@@ -25,6 +25,7 @@ STANDARD_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 OUTERMOST = 0.01  # further out the data say too little: extended in normal scores
 LEAST_ROWS = 200
 MOST_ROWS = 40_000
+TRAINING_DAYS = 800  # two winters and two summers: what is older costs more time than it helps
 NIGHT = -0.03  # sine of the sun's elevation: below it no light is left to make power of
 STILL = 1e-3  # standard units
 Limits = tuple[float | None, float | None]
@@ -117,6 +118,7 @@ def fit_stage(
 ) -> Blend:
     """Fit the blend of one stage, in standard units."""
     targets = np.flatnonzero(np.isfinite(known.values))
+    targets = targets[targets >= len(known.values) - TRAINING_DAYS * known.clock.per_day]
     if len(targets) > MOST_ROWS:
         targets = targets[np.linspace(0, len(targets) - 1, MOST_ROWS).astype(np.int64)]
     origins = training_origins(targets, stage, issue)

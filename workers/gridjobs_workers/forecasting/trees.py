@@ -13,7 +13,7 @@ PARAMETERS = {
     "learning_rate": 0.1,
     "num_leaves": 15,
     "min_data_in_leaf": 30,
-    "feature_fraction": 0.7,
+    "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
