@@ -1,6 +1,5 @@
 """Grid import as a job."""
 
-import contextlib
 import json
 from typing import Any
 
@@ -10,6 +9,7 @@ from gridjobs_workers.grids.codec import model_to_bytes
 from gridjobs_workers.grids.describe import described
 from gridjobs_workers.grids.model import Problem
 from gridjobs_workers.grids.problems import ERROR, GridRejected
+from gridjobs_workers.grids.sample import SAMPLE
 from gridjobs_workers.task import JobFailure, Outcome, Task
 
 ENGINE = {"name": "gridjobs-cim", "version": "0.1.0"}
@@ -48,24 +48,27 @@ def run(task: Task) -> Outcome:
 
 def warm() -> None:
     """Compile what an import needs, and keep it on disk."""
-    with contextlib.suppress(GridRejected):
-        import_grid([("warm.xml", b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'/>")])
+    import_grid([("sample.xml", SAMPLE)])
 
 
 def _rejection(rejected: GridRejected, files: list[dict[str, Any]]) -> JobFailure:
     """Return every problem twice: as faults of the job, and with the grid, where its owner looks."""
-    place = {file["name"]: number for number, file in enumerate(files)}
+    names = [file["name"] for file in files]
     errors = [
-        {
-            "pointer": f"/files/{place.get(problem.file.split('/')[0], 0)}",
-            "code": problem.code,
-            "detail": _told(problem),
-        }
+        {"pointer": _pointer(problem, names), "code": problem.code, "detail": _told(problem)}
         for problem in rejected.problems
         if problem.severity == ERROR
     ]
     found = [described(problem) for problem in rejected.problems]
     return JobFailure("grid_rejected", str(rejected), errors, resource={"problems": json.dumps(found)})
+
+
+def _pointer(problem: Problem, names: list[str]) -> str:
+    """The uploaded file that a problem is in, also when it lies inside an archive; else all files."""
+    for number, name in enumerate(names):
+        if problem.file == name or problem.file.startswith(f"{name}/"):
+            return f"/files/{number}"
+    return "/files"
 
 
 def _told(problem: Problem) -> str:

@@ -20,7 +20,7 @@ from gridjobs_workers.grids.limits import DEFAULT_LIMITS, ImportLimits
 from gridjobs_workers.grids.model import Branches, GridModel, Injections, Shunts, Switches
 from gridjobs_workers.grids.names import bus_index
 from gridjobs_workers.grids.parts import PlacedBranches, joined, picked, placed
-from gridjobs_workers.grids.problems import Problems
+from gridjobs_workers.grids.problems import GridRejected, Problems
 from gridjobs_workers.grids.ratings import permanent_limits
 from gridjobs_workers.grids.reader import read_upload
 from gridjobs_workers.grids.regulation import check_controls
@@ -70,8 +70,10 @@ def import_upload(
     context = Context(table, read_terminals(table), problems)
     try:
         imported = build_model(context, name)
-    finally:
+    except GridRejected:
         report_bad_values(context)
+        raise GridRejected(problems.all()) from None
+    report_bad_values(context)
     problems.reject_if_errors()
     return replace(imported, model=replace(imported.model, problems=problems.all()))
 
@@ -94,7 +96,7 @@ def build_model(context: Context, name: str) -> ImportedGrid:
     """Build the model, without its problems.
 
     Raises:
-        GridRejected: Some bus has no base voltage, without which nothing can be said in per unit.
+        GridRejected: There are no nodes.
     """
     table = context.table
     switches = read_switches(context)
@@ -168,7 +170,6 @@ def _base_voltages(context: Context, topology: Topology, lines: PlacedBranches, 
     base_kv = base_voltages(context, topology)
     base_kv = spread_voltages(base_kv, lines.branches.from_bus, lines.branches.to_bus)
     base_kv = report_no_voltage(context, topology, base_kv)
-    context.problems.reject_if_errors()
     return with_stars(base_kv, windings)
 
 
