@@ -12,7 +12,9 @@ if [ -f "$requirements" ]; then
   peers=".venv/bench-$name"
   if [ ! -f "$peers/.installed" ] || [ "$requirements" -nt "$peers/.installed" ] || [ requirements.lock -nt "$peers/.installed" ]; then
     .venv/bin/uv venv -q --clear --python .venv/bin/python "$peers"
-    VIRTUAL_ENV="$peers" .venv/bin/uv pip install -q -r requirements.lock -r "$requirements"
+    overrides="benchmarks/overrides-$name.txt"  # where a peer does not accept a version that we lock
+    [ -f "$overrides" ] || overrides=/dev/null
+    VIRTUAL_ENV="$peers" .venv/bin/uv pip install -q -r requirements.lock -r "$requirements" --override "$overrides"
     VIRTUAL_ENV="$peers" .venv/bin/uv pip install -q --no-deps -e .
     touch "$peers/.installed"
   fi

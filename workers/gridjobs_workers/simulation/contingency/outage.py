@@ -68,7 +68,8 @@ class CaseResult:
         v_max_bus: Its bus.
         loading_max: Greatest loading among branches with a limit, NaN where none has one.
         loading_branch: Its branch, -1 where none.
-        violations: The worst first.
+        violations: The worst hundred, the worst first.
+        n_violations: How many there are.
         severity: Rank; see `severity.severity`.
         iterations: Newton steps.
     """
@@ -87,5 +88,6 @@ class CaseResult:
     loading_max: float
     loading_branch: int
     violations: tuple[Violation, ...]
+    n_violations: int
     severity: float
     iterations: int

@@ -1,6 +1,6 @@
 """Limits, violations and rank of a solved case."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from gridjobs_workers.simulation.contingency.outage import Violation
 from gridjobs_workers.simulation.limits import Limits
 from gridjobs_workers.simulation.power_flow import branch_flows
 
-MOST_VIOLATIONS = 1000
+KINDS = ("voltage_low", "voltage_high", "overload")
+MOST_VIOLATIONS = 100
 BAND_PU = 0.05  # a voltage this far beyond its limit weighs as much as a branch at twice its limit
 LOST_LOAD_WEIGHT = 10.0
 
@@ -22,34 +23,50 @@ def loadings(network: Network, v: Complexes, limits: Limits, out: Ints) -> Float
     return np.nan_to_num(loading)
 
 
-def violations(
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Everything beyond its limit in a case, the worst first, shape (n_violation,) each.
+
+    Attributes:
+        kind: Number in `KINDS`.
+        item: Bus or branch.
+        value: |V| [p.u.] or loading.
+        limit: What it should not pass.
+        base: Value before the outage.
+        excess: How far beyond: 1 is twice the current limit or `BAND_PU` of voltage.
+    """
+
+    kind: Ints
+    item: Ints
+    value: Floats
+    limit: Floats
+    base: Floats
+    excess: Floats
+
+    def listed(self) -> tuple[Violation, ...]:
+        """The worst `MOST_VIOLATIONS`."""
+        columns = (self.kind, self.item, self.value, self.limit, self.base)
+        rows = zip(*(column[:MOST_VIOLATIONS].tolist() for column in columns), strict=True)
+        return tuple(Violation(KINDS[kind], *rest) for kind, *rest in rows)
+
+
+def beyond_limits(
     v_pu: Floats, loading: Floats, base_v_pu: Floats, base_loading: Floats, limits: Limits
-) -> tuple[Violation, ...]:
-    """Everything beyond its limit, the worst first, at most `MOST_VIOLATIONS`; dark buses (NaN) have no voltage."""
+) -> Excess:
+    """Find everything beyond its limit; dark buses (NaN) have no voltage."""
     low, high = np.flatnonzero(v_pu < limits.v_min_pu), np.flatnonzero(v_pu > limits.v_max_pu)
     over = np.flatnonzero(loading > 1.0)
-    found = [
-        *(
-            Violation("voltage_low", int(i), float(v_pu[i]), float(limits.v_min_pu[i]), float(base_v_pu[i]))
-            for i in low
-        ),
-        *(
-            Violation("voltage_high", int(i), float(v_pu[i]), float(limits.v_max_pu[i]), float(base_v_pu[i]))
-            for i in high
-        ),
-        *(Violation("overload", int(i), float(loading[i]), 1.0, float(base_loading[i])) for i in over),
-    ]
-    found.sort(key=excess, reverse=True)
-    return tuple(found[:MOST_VIOLATIONS])
+    kind = np.repeat(np.arange(3), (len(low), len(high), len(over)))
+    value = np.concatenate((v_pu[low], v_pu[high], loading[over]))
+    limit = np.concatenate((limits.v_min_pu[low], limits.v_max_pu[high], np.ones(len(over))))
+    base = np.concatenate((base_v_pu[low], base_v_pu[high], base_loading[over]))
+    excess = np.abs(value - limit) / np.where(kind == KINDS.index("overload"), 1.0, BAND_PU)
+    worst = np.argsort(-excess, kind="stable")
+    item = np.concatenate((low, high, over))
+    return Excess(kind[worst], item[worst], value[worst], limit[worst], base[worst], excess[worst])
 
 
-def excess(violation: Violation) -> float:
-    """How far beyond its limit: 1 is twice the current limit or `BAND_PU` of voltage."""
-    beyond = abs(violation.value - violation.limit)
-    return beyond if violation.kind == "overload" else beyond / BAND_PU
-
-
-def severity(found: Sequence[Violation], lost_load_pu: float, total_load_pu: float) -> float:
+def severity(found: Excess, lost_load_pu: float, total_load_pu: float) -> float:
     """Rank of a case: what all violations exceed their limits by, and the share of load lost times 10.
 
     A performance index in the sense of G. C. Ejebe, B. F. Wollenberg, "Automatic Contingency Selection", IEEE
@@ -57,4 +74,4 @@ def severity(found: Sequence[Violation], lost_load_pu: float, total_load_pu: flo
     bad one.
     """
     lost = lost_load_pu / total_load_pu if total_load_pu > 0 else 0.0
-    return sum(map(excess, found)) + LOST_LOAD_WEIGHT * lost
+    return float(found.excess.sum()) + LOST_LOAD_WEIGHT * lost

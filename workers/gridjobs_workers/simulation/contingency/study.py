@@ -12,7 +12,7 @@ from gridjobs_workers.simulation.blocked_newton.newton_kernel import CASES
 from gridjobs_workers.simulation.contingency.connectivity import adjacency
 from gridjobs_workers.simulation.contingency.outage import CaseResult, Outage
 from gridjobs_workers.simulation.contingency.reduced import reduced
-from gridjobs_workers.simulation.contingency.severity import loadings, severity, violations
+from gridjobs_workers.simulation.contingency.severity import beyond_limits, loadings, severity
 from gridjobs_workers.simulation.contingency.side_by_side import SideBySide
 from gridjobs_workers.simulation.contingency.situation import Situation, situation
 from gridjobs_workers.simulation.limits import Limits
@@ -174,13 +174,14 @@ class _Study:
             loading_max=np.nan,
             loading_branch=-1,
             violations=(),
+            n_violations=0,
             severity=np.inf,
             iterations=iterations,
         )
         if v is None:
             return result, None
         v_pu, loading = np.abs(v), loadings(self.network, v, self.limits, outage.branches)
-        found = violations(v_pu, loading, self.base_v_pu, self.base_loading, self.limits)
+        found = beyond_limits(v_pu, loading, self.base_v_pu, self.base_loading, self.limits)
         lowest, highest, most = int(np.nanargmin(v_pu)), int(np.nanargmax(v_pu)), int(np.argmax(loading))
         return replace(
             result,
@@ -190,6 +191,7 @@ class _Study:
             v_max_bus=highest,
             loading_max=float(loading[most]) if self.limited.any() else np.nan,
             loading_branch=most if self.limited.any() else -1,
-            violations=found,
+            violations=found.listed(),
+            n_violations=len(found.item),
             severity=severity(found, lost, float(self.load_pu.sum())),
         ), v

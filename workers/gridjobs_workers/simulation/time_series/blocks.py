@@ -49,7 +49,7 @@ class Solver(Protocol):
 
     method: str  # "iterative_current" or "newton"
     reason: str  # why not the iterative-current method
-    n_row: int  # rows of a block
+    row_of: Ints  # row of each bus in a block, shape (n_bus,)
 
     def solve(self, x: Floats, start: int, n_steps: int) -> Blocks:
         """Solve the steps of profiles x, shape (n_block, n_profile, LANES)."""

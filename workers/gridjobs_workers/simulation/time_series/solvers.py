@@ -1,6 +1,8 @@
 """The way to solve the steps of a series."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from gridjobs_workers.simulation.power_flow import (
     TapChangers,
     solve_power_flow,
 )
+from gridjobs_workers.simulation.power_flow.check import check
+from gridjobs_workers.simulation.power_flow.islands import islands, require_sources
 from gridjobs_workers.simulation.power_flow.start import flat_start
 from gridjobs_workers.simulation.time_series.blocks import Blocks, Solver
 from gridjobs_workers.simulation.time_series.errors import NotApplicable
@@ -28,23 +32,27 @@ def solver_for(
     """The iterative-current method where it fits, else Newton's.
 
     Raises:
-        PowerFlowError: Not even the first step can be looked at (no source, numbers that mean nothing).
+        NoSource: An island has no reference.
+        InvalidInput: Numbers that mean nothing.
     """
     if options.taps == "fixed":
         point = replace(point, taps=TapChangers())
+    check(network, replace(point, s_pu=series.fixed_pu), options)
+    require_sources(islands(network), point.reference_bus)
     try:
         current = IterativeCurrent(network, point, series, options.tolerance_pu)
     except NotApplicable as error:
         return _newton(network, point, series, options, str(error))
-    return Repairing(current, _newton(network, point, series, options, ""))
+    return Repairing(current, lambda: _newton(network, point, series, options, ""))
 
 
 class Repairing:
     """The iterative-current method, with Newton's for the steps that it does not solve."""
 
-    def __init__(self, current: IterativeCurrent, newton: Solver) -> None:
-        self.current, self.newton = current, newton
-        self.method, self.reason, self.n_row = current.method, current.reason, current.n_row
+    def __init__(self, current: IterativeCurrent, newton: Callable[[], Solver]) -> None:
+        self.current, self.make_newton, self.lock = current, newton, Lock()
+        self.made: Solver | None = None
+        self.method, self.reason, self.row_of = current.method, current.reason, current.row_of
 
     def solve(self, x: Floats, start: int, n_steps: int) -> Blocks:
         """Solve the steps of profiles x, shape (n_block, n_profile, LANES)."""
@@ -53,6 +61,13 @@ class Repairing:
         for some in (failed[first : first + CASES] for first in range(0, len(failed), CASES)):
             self._repair(blocks, x, some[:, 0], some[:, 1])
         return blocks
+
+    @property
+    def newton(self) -> Solver:
+        """Made when first needed."""
+        with self.lock:
+            self.made = self.made or self.make_newton()
+            return self.made
 
     def _repair(self, blocks: Blocks, x: Floats, block: Ints, lane: Ints) -> None:
         """Solve up to CASES steps anew."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gridjobs_workers.grids.network import Floats, Ints
 from gridjobs_workers.simulation.time_series import watch_kernel as kernel
 
-HISTOGRAM_BYTES = 96 * 2**20
+HISTOGRAM_BYTES = 64 * 2**20
 MOST_BINS = 4096
 MOST_EVENTS = 100_000
 
@@ -116,12 +116,7 @@ class Watch:
         )
 
     def _percentiles(self, levels: Floats) -> Floats:
-        """Percentiles with values spread evenly over their bins, shape (n_level, n_item)."""
-        values = np.empty((len(levels), len(self.histogram)))
-        for item, histogram in enumerate(self.histogram):
-            upto = np.cumsum(histogram)
-            wanted = levels / 100 * upto[-1]
-            bins = np.minimum(np.searchsorted(upto, wanted), len(upto) - 1)
-            within = (wanted - (upto[bins] - histogram[bins])) / np.maximum(histogram[bins], 1)
-            values[:, item] = self.origin + self.width[item] * (bins + within)
-        return values
+        """Shape (n_level, n_item), levels in any order."""
+        order, values = np.argsort(levels), np.empty((len(levels), len(self.histogram)))
+        kernel.percentiles(self.histogram, self.origin, self.width, levels[order], values)
+        return values[np.argsort(order)]
