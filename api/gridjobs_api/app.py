@@ -6,11 +6,12 @@ layers these are left out: its validation stops at the first fault and echoes th
 its Swagger UI comes from elsewhere (ours: pages.py), and responses are validated in the tests.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import orjson
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
 from starlette.types import ASGIApp
@@ -18,15 +19,20 @@ from starlette.types import ASGIApp
 from gridjobs.settings import Settings
 from gridjobs_api.edge import EdgeMiddleware
 from gridjobs_api.operations import OperationsApp
-from gridjobs_api.pages import pages
+from gridjobs_api.pages import package_file, pages
 from gridjobs_api.ratelimit import RateLimit
 from gridjobs_api.resolver import HandlerResolver
 from gridjobs_api.services import Services
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """Build the application; it connects to the store when the first request needs it."""
-    services = Services.connect(settings)
+def create_app(settings: Settings, bundle: Mapping[str, Any] | None = None) -> ASGIApp:
+    """Build the application; it connects to the store when the first request needs it.
+
+    Args:
+        settings: How this installation is set up.
+        bundle: The contract as one OpenAPI document; the one that was packaged by default.
+    """
+    services = Services.connect(settings, bundle or orjson.loads(package_file("openapi.json")))
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:

@@ -9,8 +9,6 @@ from starlette.types import Receive, Scope
 if TYPE_CHECKING:
     from gridjobs_api.services import Services
 
-DEFAULT_TENANT = "default"
-
 
 @dataclass(slots=True)
 class Call:
@@ -20,9 +18,9 @@ class Call:
     receive: Receive
     headers: dict[str, str]  # names in lower case; of a repeated header the last
     services: "Services"
-    body: Any = None  # the JSON document, valid against its schema, where the operation takes one
-    tenant: str = DEFAULT_TENANT
+    tenant: str
     principal: str = ""
+    body: Any = None  # the JSON document, valid against its schema, where the operation takes one
 
     @property
     def trace_id(self) -> str:

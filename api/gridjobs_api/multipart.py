@@ -129,4 +129,5 @@ class FormReader:
     def _file_name(self) -> str:
         """Return the last part of the file's name, as the client calls it."""
         given = self._disposition.get(b"filename", b"").decode("utf-8", "replace").replace("\\", "/")
-        return PurePosixPath(given).name[-MAX_NAME:] or f"file-{len(self._form.files) + 1}"
+        name = PurePosixPath(given).name[-MAX_NAME:]
+        return name if name.strip(".") else f"file-{len(self._form.files) + 1}"

@@ -39,7 +39,7 @@ class Operation:
         """Check the request and answer it."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         arguments = self.parameters.read(path_parameters, scope["query_string"], headers)
-        call = Call(scope, receive, headers, self.services)
+        call = Call(scope, receive, headers, self.services, self.services.settings.default_tenant)
         if self.media_types:
             self._check_media_type(headers)
         if self.json_body is not None:

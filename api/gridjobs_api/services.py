@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import orjson
-
 from gridjobs.resources import Resources
 from gridjobs.settings import Settings
 from gridjobs.store import AsyncJobStore
 from gridjobs_api.datasets import Datasets
 from gridjobs_api.grids import Grids
 from gridjobs_api.metrics import RequestMetrics
-from gridjobs_api.pages import package_file
 from gridjobs_api.readiness import Readiness
 from gridjobs_api.waiting import Waiters
 
@@ -31,7 +28,7 @@ class Services:
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
     @classmethod
-    def connect(cls, settings: Settings) -> Self:
+    def connect(cls, settings: Settings, bundle: Mapping[str, Any]) -> Self:
         """Build the services; they connect when they are first used."""
         jobs = AsyncJobStore.connect(settings)
         return cls(
@@ -41,5 +38,5 @@ class Services:
             datasets=Datasets(Resources(jobs, "dataset")),
             waiters=Waiters(settings.max_waiters),
             readiness=Readiness(jobs),
-            bundle=orjson.loads(package_file("openapi.json")),
+            bundle=bundle,
         )

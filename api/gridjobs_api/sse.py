@@ -22,6 +22,8 @@ async def event_stream(call: Call, job_id: str, after: int) -> Response:
     client comes again with `Last-Event-ID`.
     """
     await call.services.jobs.get(call.tenant, job_id)
+    if call.scope["method"] == "HEAD":
+        return Response(headers=HEADERS, media_type="text/event-stream")
     return EventStream(_frames(call, job_id, after), call.services.waiters)
 
 

@@ -1,10 +1,17 @@
 """Long polls: what the caller asks for, and how many may wait."""
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from gridjobs_api.problems import RequestProblem
+
+T = TypeVar("T")
 
 MAX_WAIT_S = 30
 WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE)
@@ -25,6 +32,24 @@ def seen_sequence(if_none_match: str | None) -> int:
     """
     found = [int(match[1]) for match in SEQUENCE.finditer(if_none_match or "")]
     return max(found) if found else 2**53
+
+
+async def while_connected(receive: Receive, answer: Coroutine[Any, Any, T]) -> T:
+    """Return what is awaited; raises ClientDisconnect, and gives up, when the client leaves before."""
+    waiting, leaving = asyncio.create_task(answer), asyncio.create_task(_left(receive))
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return waiting.result()
+        raise ClientDisconnect
+    finally:
+        for task in (waiting, leaving):
+            task.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Waiters:

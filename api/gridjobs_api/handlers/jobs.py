@@ -10,7 +10,14 @@ from gridjobs_api.accept import chosen
 from gridjobs_api.call import Call
 from gridjobs_api.reply import etag, job_headers, job_reply, json_reply, no_content, not_modified
 from gridjobs_api.sse import event_stream
-from gridjobs_api.waiting import long_poll_s, seen_sequence
+from gridjobs_api.waiting import long_poll_s, seen_sequence, while_connected
+
+# A picture or a document that a browser opens must not run anything in the name of this server.
+PART_HEADERS = {
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+}
 
 
 async def list_jobs(
@@ -48,7 +55,8 @@ async def _changed(call: Call, job_id: str, if_none_match: str | None, wait_s: i
     """Wait for a change since the version that the caller has; without one, for the end."""
     sequence = seen_sequence(if_none_match)
     with call.services.waiters.one():
-        return await call.services.jobs.wait_for_change(call.tenant, job_id, sequence, wait_s)
+        change = call.services.jobs.wait_for_change(call.tenant, job_id, sequence, wait_s)
+        return await while_connected(call.receive, change)
 
 
 async def purge_job(call: Call, job_id: str) -> Response:
@@ -76,7 +84,7 @@ async def get_result_part(call: Call, job_id: str, part: str) -> Response:
     found = await parts.find(call.services.jobs, call.tenant, job_id, part)
     media_type = chosen(call.headers.get("accept", ""), found.media_types)
     content = await parts.begun(found.content(media_type))
-    return StreamingResponse(content, headers={"Vary": "Accept"}, media_type=media_type)
+    return StreamingResponse(content, headers=PART_HEADERS, media_type=media_type)
 
 
 async def list_job_events(call: Call, job_id: str, after: int) -> Response:

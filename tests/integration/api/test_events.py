@@ -117,3 +117,18 @@ def test_comments_keep_a_quiet_stream_open_and_streams_are_counted(
                 break
             time.sleep(0.1)
     assert freed.status_code == 304
+
+
+def test_head_of_a_stream_ends_at_once(api_server: ApiServer, api: httpx.Client, job: dict[str, Any]) -> None:
+    head = httpx.head(f"{api_server.url}/v1/jobs/{job['id']}/events/stream", timeout=2)
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
+def test_client_that_leaves_a_long_poll_leaves_its_place(
+    talkative_server: ApiServer, api: httpx.Client, job: dict[str, Any]
+) -> None:
+    url = f"{talkative_server.url}/v1/jobs/{job['id']}"
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(url, headers={"Prefer": "wait=20"}, timeout=0.5)
+    time.sleep(0.3)
+    assert httpx.get(url, headers={"Prefer": "wait=1", "If-None-Match": '"1"'}, timeout=5).status_code == 304

@@ -94,6 +94,11 @@ def test_body_that_is_no_form_is_refused(api: httpx.Client, content_type: str, b
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_body")
 
 
+def test_text_where_a_file_belongs_is_refused(api: httpx.Client) -> None:
+    answer = api.post("/v1/grids", files=[("files", (None, b"<rdf/>"))])
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "not_a_file")
+
+
 def test_ready_grid_lists_its_components(api: httpx.Client, hand: Hand) -> None:
     grid = upload(api, ("eq.xml", XML)).json()
     path = f"/v1/grids/{grid['id']}"

@@ -101,6 +101,7 @@ def test_empty_table_is_empty_in_every_form(api: httpx.Client, parts_url: str) -
 def test_file_is_given_as_it_is(api: httpx.Client, parts_url: str) -> None:
     picture = api.get(f"{parts_url}/voltage-profile.svg")
     assert (picture.content, picture.headers["content-type"]) == (b"<svg/>", "image/svg+xml")
+    assert "sandbox" in picture.headers["content-security-policy"], "a browser must not run what is in it"
     assert api.get(f"{parts_url}/voltage-profile.png").content == b"\x89PNG\r\n"
 
 
