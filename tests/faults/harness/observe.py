@@ -39,8 +39,10 @@ def collect(url: str, history: History, journal: Path) -> None:
             history.endings[job["id"]] = Ending(job, result.content if result.is_success else None)
             events = persistent(lambda job=job: client.get(f"/v1/jobs/{job['id']}/events")).json()
             history.logs[job["id"]] = [orjson.dumps(event) for event in events["items"]]
-    # The import of the grid may still have been on its way when the subscription began.
-    history.delivered = [raw for raw in history.delivered if orjson.loads(raw)["subject"] in history.endings]
+    # The grid's import may still have been on its way when the subscription began.
+    history.delivered = [
+        raw for raw in history.delivered if orjson.loads(raw)["data"]["type"] != "grid-import"
+    ]
     lines = [orjson.loads(line) for line in journal.read_bytes().splitlines()]
     history.runs = [(line["job"], line["attempt"], line["nonce"]) for line in lines]
 
