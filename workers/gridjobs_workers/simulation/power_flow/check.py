@@ -26,7 +26,7 @@ def check(network: Network, point: OperatingPoint, options: PowerFlowOptions) ->
         raise InvalidInput("controls.target_pu", "not a positive number")
     if (point.controls.q_min_pu > point.controls.q_max_pu).any():
         raise InvalidInput("controls.q_min_pu", "above q_max_pu")
-    if not np.isin(point.reference_bus, point.controls.regulated_bus).all():
+    if not np.isin(point.reference_bus, point.controls.bus).all():
         raise InvalidInput("reference_bus", "a reference without a voltage to hold")
     if options.start == "given" and options.v_start is None:
         raise InvalidInput("options.v_start", "missing for start 'given'")

@@ -103,7 +103,7 @@ class OperatingPoint:
             voltage controls add.
         reference_bus: Buses that hold an angle and feed what is missing, at least one per island.
         reference_rad: Their angles [rad].
-        controls: Voltage controls; a reference bus holds its magnitude through one of them.
+        controls: Voltage controls; each reference bus has one, for its own magnitude or another bus's.
         participation: Share of each bus in what its island's reference would feed, shape (n_bus,); empty or
             zero in an island: the reference alone (single slack).
         s_current_pu: Power at 1 p.u. of what grows with |V|, shape (n_bus,) or empty.

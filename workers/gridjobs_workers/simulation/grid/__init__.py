@@ -1,0 +1,1 @@
+"""From a grid model to what the simulation cores take, and back."""
