@@ -17,9 +17,11 @@ QUEUE_LATER_S = 5.0
 def _job_failed(error: errors.JobFailed) -> RequestProblem:
     """The job's own problem, as a conflict: there is no result, and there will be none."""
     problem: dict[str, Any] = dict(error.problem)
-    kind = Kind(HTTPStatus.CONFLICT, problem["title"], problem["retryable"])
+    kind = Kind(
+        HTTPStatus.CONFLICT, problem.get("title", "The job has no result"), problem.get("retryable", False)
+    )
     faults = [Fault(f["pointer"], f["code"], f["detail"]) for f in problem.get("errors", [])]
-    return RequestProblem(problem["code"], problem["detail"], faults, own_kind=kind)
+    return RequestProblem(problem.get("code", "job_failed"), problem.get("detail", ""), faults, own_kind=kind)
 
 
 def _resource_not_found(error: errors.ResourceNotFound) -> RequestProblem:
