@@ -1,6 +1,7 @@
 """Whether the store can lose an acknowledged write; asked by readiness and by `gridjobs doctor`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import redis
@@ -28,7 +29,7 @@ def faults(config: Mapping[str, str]) -> list[str]:
 
 def check(client: redis.Redis) -> None:
     """Raise StoreNotDurable if the store could lose an acknowledged write, StoreUnavailable if it is away."""
-    with translated():
+    with translated(), _shown():
         config = client.config_get(*_REQUIRED)
         role = client.info("replication")
     _judge(config, role)
@@ -36,10 +37,19 @@ def check(client: redis.Redis) -> None:
 
 async def check_async(client: redis.asyncio.Redis) -> None:
     """Do as `check` does, without blocking the event loop."""
-    with translated():
+    with translated(), _shown():
         config = await client.config_get(*_REQUIRED)
         role = await client.info("replication")
     _judge(config, role)
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    """A server that does not show its configuration cannot be trusted with jobs."""
+    try:
+        yield
+    except redis.ResponseError as error:
+        raise StoreNotDurable([f"the server does not show its configuration: {error}"]) from error
 
 
 def _judge(config: Mapping[Any, Any], replication: Mapping[str, object]) -> None:

@@ -99,5 +99,4 @@ end
 redis.call('HINCRBY', COUNTS, spec.type .. ':queued', 1)
 count(spec, 'accepted')
 hint(spec)
-emit(spec.id, 'queued')
-return { 'created', job_values(spec.id), made_by(spec.id) }
+return { 'created', emit(spec.id, 'queued'), made_by(spec.id) }

@@ -39,5 +39,4 @@ if status == 'succeeded' then
   redis.call('HDEL', key, 'progress')
 end
 local becomes = { succeeded = 'ready', failed = 'rejected', cancelled = 'failed' }
-finish(job, status, completion.error, completion.resource, becomes[status])
-return { 'ok', job_values(id) }
+return { 'ok', finish(job, status, completion.error, completion.resource, becomes[status]) }

@@ -124,21 +124,25 @@ end
 
 -- Writes the event of the present sequence: into the job's own log, and into the outbox for the relay.
 -- An event is the snapshot of the job's fields. Python makes the same bytes of it wherever it is read.
+-- Returns the values of the job's fields.
 local function emit(id, event)
   local values = job_values(id)
-  local entry = { 'event', event }
+  local entry, sequence = { 'event', event }, nil
   for i, name in ipairs(JOB_FIELDS) do
     if values[i] then
       entry[#entry + 1] = name
       entry[#entry + 1] = values[i]
     end
+    if name == 'sequence' then
+      sequence = values[i]
+    end
   end
-  local sequence = redis.call('HGET', JOB .. id, 'sequence')
   redis.call('XADD', EVENTS .. id, 'MAXLEN', '~', EVENT_LOG_LENGTH, sequence .. '-0', unpack(entry))
-  if event == 'progress' and redis.call('XLEN', OUTBOX_EVENTS) >= LOSSY_BACKLOG then
-    return -- the relay is far behind: what may be lost is not added to it
+  -- When the relay is far behind, what may be lost is not added to it.
+  if event ~= 'progress' or redis.call('XLEN', OUTBOX_EVENTS) < LOSSY_BACKLOG then
+    redis.call('XADD', OUTBOX_EVENTS, '*', unpack(entry))
   end
-  redis.call('XADD', OUTBOX_EVENTS, '*', unpack(entry))
+  return values
 end
 
 -- Has the relay tell the workers of the type that the job is there to be claimed.
@@ -162,7 +166,7 @@ local function set_status(job, status)
 end
 
 -- Puts the job in its terminal state. `error` is a problem as JSON, or nil; `resource` are fields of what the
--- job makes; `resource_status` is what becomes of that thing.
+-- job makes; `resource_status` is what becomes of that thing. Returns the values of the job's fields.
 local function finish(job, status, error, resource, resource_status)
   set_status(job, status)
   local key = JOB .. job.id
@@ -193,10 +197,11 @@ local function finish(job, status, error, resource, resource_status)
   end
   count(job, status)
   touch(job.id)
-  emit(job.id, status)
+  return emit(job.id, status)
 end
 
 -- Gives an attempt's job back: to the queue, or to its end when it was cancelled, is late or has failed too often.
+-- Returns the values of the job's fields.
 local function give_back(job, counted, delay_ms, exhausted)
   if job.cancel_requested_ms then
     return finish(job, 'cancelled', CANCELLED, nil, 'failed')
@@ -219,7 +224,7 @@ local function give_back(job, counted, delay_ms, exhausted)
   if delay_ms <= 0 then
     hint(job)
   end
-  emit(job.id, 'queued')
+  return emit(job.id, 'queued')
 end
 
 -- Removes a finished job. Its id stays known as gone for as long as the record had been kept.

@@ -11,5 +11,4 @@ if job.status ~= 'running' or job.fence ~= fence then
   return { 'stale' }
 end
 redis.call('HSET', JOB .. id, 'released_fence', fence)
-give_back(job, counted, delay_ms, exhausted)
-return { 'ok', job_values(id) }
+return { 'ok', give_back(job, counted, delay_ms, exhausted) }

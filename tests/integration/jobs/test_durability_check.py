@@ -2,6 +2,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import redis
 import redis.asyncio
 from support.jobs import reading, settings
 from support.redis import RedisServer
@@ -29,6 +30,19 @@ def test_a_store_that_could_lose_a_write_is_named(private_redis: RedisServer, tm
     with pytest.raises(StoreNotDurable) as caught:
         durability.check(store.client)
     assert len(caught.value.faults) == 2
+
+
+def test_a_store_that_hides_its_configuration_is_not_trusted(
+    private_redis: RedisServer, tmp_path: Path
+) -> None:
+    with redis.Redis.from_url(private_redis.url) as admin:
+        admin.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all", "-config")
+    url = private_redis.url.replace("redis://", "redis://app:pw@")
+    store = JobStore.connect(settings(url, tmp_path))
+
+    with pytest.raises(StoreNotDurable, match="does not show"):
+        durability.check(store.client)
+    store.close()
 
 
 def test_a_store_that_is_away_is_unavailable_rather_than_unsafe(private_redis: RedisServer) -> None:
