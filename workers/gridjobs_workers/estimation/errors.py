@@ -18,13 +18,17 @@ class NotObservable(EstimationError):
 
     Attributes:
         buses: The unobservable buses.
-        restoring: Pseudo-measurements that would restore observability, as (kind, bus).
+        restoring: Pseudo-measurements that would restore observability, as (kind, bus or branch, side).
+        is_enough: Whether they would restore it altogether.
     """
 
-    def __init__(self, buses: Ints, restoring: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self, buses: Ints, restoring: Sequence[tuple[int, ...]] = (), *, is_enough: bool = True
+    ) -> None:
         super().__init__(f"{len(buses)} bus(es) follow from no measurement")
         self.buses = buses
         self.restoring = list(restoring)
+        self.is_enough = is_enough
 
 
 class NotConverged(EstimationError):

@@ -1,71 +1,45 @@
 """One call from measurements to an estimate that says how far to trust it."""
 
-from dataclasses import dataclass
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
-from gridjobs_workers.estimation.islands import Islands, find_islands
+from gridjobs_workers.estimation.bad_data import Identified, identify, normalized, threshold
+from gridjobs_workers.estimation.check import check
+from gridjobs_workers.estimation.critical import Criticality, find_critical, locatable_sigma, noticed_sigma
 from gridjobs_workers.estimation.measurements import Measurements
-from gridjobs_workers.estimation.options import Options
+from gridjobs_workers.estimation.options import BadData, Options
+from gridjobs_workers.estimation.prepare import prepare
 from gridjobs_workers.estimation.quantities import Gauge, Quantities
-from gridjobs_workers.estimation.structure import Structure, build_structure
-from gridjobs_workers.estimation.wls import Solver, State
-from gridjobs_workers.grids.network import Floats, Network
+from gridjobs_workers.estimation.report import BadDataReport, Estimate, MeasurementReport, Status
+from gridjobs_workers.estimation.structure import Structure
+from gridjobs_workers.estimation.suspicion import suspect_topology, zero_injection_residuals
+from gridjobs_workers.estimation.wls import Solution, Solver, State
+from gridjobs_workers.grids.network import Floats, Ints, Network
 
 Bools = NDArray[np.bool_]
 
-CONFIDENCE = 0.99  # of the χ² test
 
+def estimate(network: Network, measurements: Measurements, options: Options | None = None) -> Estimate:
+    """Estimate the state of a network from one set of measurements.
 
-@dataclass(frozen=True, slots=True)
-class MeasurementReport:
-    """What the estimate says about each measurement, shape (n_measurement,) each.
-
-    Attributes:
-        residual_pu: Measured less estimated value.
-        normalized_residual: |residual| over its standard deviation; 0 for a critical measurement, whose
-            residual is zero whatever its error.
-        redundancy: Variance of the residual over σ², 0 (critical) to 1 (checked by many others).
+    Raises:
+        ConflictingMeasurements: Measurements contradict exact zeros.
+        IslandWithoutReference: An island has no voltage measurement.
+        NotObservable: Some buses follow from no measurement.
+        NotConverged: No method found the optimum.
+        ValueError: The measurements are not fit for the network.
     """
-
-    residual_pu: Floats
-    normalized_residual: Floats
-    redundancy: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """An estimate.
-
-    Attributes:
-        quantities: Voltages, powers and currents with their sigmas.
-        measurements: What it says about the measurements.
-        objective: J, the weighted sum of squared residuals.
-        degrees_of_freedom: Measurements and exact zeros in excess of the unknowns.
-        chi2_limit: What J exceeds with probability 1 − CONFIDENCE if all errors are as their sigmas say.
-        iterations: Iterations made.
-        islands: Islands and their references.
-    """
-
-    quantities: Quantities
-    measurements: MeasurementReport
-    objective: float
-    degrees_of_freedom: int
-    chi2_limit: float
-    iterations: int
-    islands: Islands
-
-    @property
-    def passes_chi2(self) -> bool:
-        """Whether J is as small as the sigmas promise."""
-        return self.objective <= self.chi2_limit
+    return Estimator(network, measurements, options).estimate()
 
 
 class Estimator:
-    """Estimates any number of snapshots of one network and one arrangement of meters. One thread at a
-    time."""
+    """Estimates any number of snapshots of one network and one arrangement of meters. One thread at a time.
+
+    Building one checks observability and finds critical measurements; raises what `estimate` raises.
+    """
 
     def __init__(
         self,
@@ -75,54 +49,172 @@ class Estimator:
         structure: Structure | None = None,
     ) -> None:
         self.options = options or Options()
-        self.structure = structure or build_structure(network)
-        self.measurements = measurements
-        self.islands = find_islands(
-            network, measurements, self.options.reference_bus, self.options.reference_angle_rad
-        )
-        self.solver = Solver(network, self.structure, measurements, self.islands)
-        self.gauge = Gauge(network, self.structure)
+        self.network = network
+        check(network, measurements)
+        self.prepared = prepare(network, measurements, self.options, structure)
+        part = self.prepared.part
+        self.solver = Solver(part.network, self.prepared.structure, part.measurements, self.prepared.islands)
+        self._gauge = Gauge(part.network, self.prepared.structure)
+        self._n_given = len(measurements)
+        added = self.options.candidates
+        self._measurements = measurements
+        if added is not None and len(self.prepared.restored_by):
+            self._measurements = Measurements.join((measurements, added.rows(self.prepared.restored_by)))
+        self._criticality = find_critical(self.prepared.unit_model, self.solver.used)
+
+    @property
+    def limit(self) -> float:
+        """Normalized residual from which on a measurement is suspect."""
+        chosen = self.options.suspect_from
+        return threshold(len(self.solver.sigma), self.options.false_alarm) if chosen is None else chosen
 
     def estimate(self, values: Floats | None = None, start: State | None = None) -> Estimate:
         """Estimate one snapshot.
 
         Args:
-            values: Measured values [p.u., rad], shape (n_measurement,); by default those given at the
-                beginning.
-            start: Where to start, e.g. the last snapshot's voltages.
+            values: Values of the measurements given [p.u., rad], shape (n_given,); by default the first ones.
+            start: Where to start, e.g. the last snapshot's `state`.
 
         Raises:
-            NotConverged: The iteration did not settle.
+            NotConverged: No method found the optimum.
         """
-        values = self.measurements.value if values is None else values
-        solver, sigma = self.solver, self.measurements.sigma
+        solver, options = self.solver, self.options
+        values = self._values(values)
+        solver.use(np.ones(len(values), bool))
+        begin = None if start is None else self._inside(start)
         solution = solver.solve(
-            values, start, tolerance=self.options.tolerance, max_iterations=self.options.max_iterations
+            values, begin, tolerance=options.tolerance, max_iterations=options.max_iterations
         )
-        solver.covariance()
-        redundancy = np.clip(1.0 - solver.estimate_variances() / sigma**2, 0.0, 1.0)
-        freedom = int(solver.used.sum()) + 2 * len(self.measurements.zero_injection) - self.islands.n_state
+        solver.invert()
+        found = self._identify(values, solution)
+        return self._report(found)
+
+    def locatable_sigma(self) -> Floats:
+        """Size of a single error [σ] that would be rejected with a probability of 99 %, shape
+        (n_measurement,).
+
+        At the last estimate; one linear solve a measurement. inf for critical measurements and sets.
+        """
+        found = np.full(len(self._measurements), np.inf)
+        self.solver.factorise()
+        found[self.prepared.part.row] = locatable_sigma(self.solver, self.limit, self.options.clear_odds)
+        return found
+
+    def _values(self, values: Floats | None) -> Floats:
+        if values is None:
+            return self.prepared.part.measurements.value
+        everything = self._measurements.value.copy()
+        everything[: self._n_given] = values
+        chosen: Floats = everything[self.prepared.part.row]
+        return chosen
+
+    def _inside(self, state: State) -> State:
+        """A state of the whole network cut to the part that is estimated."""
+        bus = self.prepared.part.bus
+        if len(bus) == self.network.n_bus:
+            return state
+        return State(state.angle_rad[bus], state.vm_pu[bus])
+
+    def _identify(self, values: Floats, solution: Solution) -> Identified:
+        solver, options = self.solver, self.options
+        nothing = Identified(np.empty(0, np.intp), [], solution, False)
+        if options.bad_data is not BadData.REJECT:
+            return nothing
+        largest = normalized(solution.residuals / solver.sigma, solver.redundancy()).max(initial=0.0)
+        if largest < self.limit:
+            return nothing
+        return identify(
+            solver,
+            values,
+            solution,
+            limit=self.limit,
+            most=options.max_rejected,
+            odds=options.clear_odds,
+            tolerance=options.tolerance,
+        )
+
+    def _report(self, found: Identified) -> Estimate:
+        solver, solution, part = self.solver, found.solution, self.prepared.part
+        report = self._measurement_report(solution, found.rejected)
+        n_zero = len(part.measurements.zero_injection)
+        freedom = int(solver.used.sum()) + 2 * n_zero - solver.islands.n_state
         return Estimate(
-            quantities=self.gauge.measure(solver, solution.state),
-            measurements=MeasurementReport(
-                residual_pu=solution.residuals,
-                normalized_residual=normalized(solution.residuals / sigma, redundancy),
-                redundancy=redundancy,
-            ),
+            quantities=self._whole(self._gauge.measure(solver, solution.state)),
+            measurements=report,
+            bad_data=self._bad_data_report(found, report),
             objective=solution.objective,
             degrees_of_freedom=freedom,
-            chi2_limit=float(chdtri(freedom, 1 - CONFIDENCE)) if freedom > 0 else 0.0,
+            chi2_limit=float(chdtri(freedom, 1 - self.options.confidence)) if freedom > 0 else 0.0,
             iterations=solution.iterations,
-            islands=self.islands,
+            step=solution.step,
+            islands=solver.islands,
+            bus=part.bus,
+            observability=self.prepared.observability,
+            restored_by=self.prepared.restored_by,
         )
 
+    def _measurement_report(self, solution: Solution, rejected: Ints) -> MeasurementReport:
+        solver = self.solver
+        criticality = self._criticality_without(rejected)
+        redundancy = np.where(criticality.is_critical, 0.0, solver.redundancy())
+        scaled = solution.residuals / solver.sigma
+        # Of a rejected measurement, estimated without it, 1 + Var(h)/σ² is the variance: 1 / redundancy.
+        variance = np.where(solver.used, redundancy, 1.0 / np.maximum(redundancy, 1e-12))
+        status = np.where(solver.used, Status.USED, Status.REJECTED)
+        return MeasurementReport(
+            measurements=self._measurements,
+            status=self._spread_integers(status, Status.UNUSED),
+            residual_pu=self._spread(solution.residuals),
+            normalized_residual=self._spread(normalized(scaled, variance)),
+            redundancy=self._spread(redundancy),
+            noticed_sigma=self._spread(noticed_sigma(redundancy, self.limit)),
+            is_critical=self._spread_integers(criticality.is_critical, 0).astype(bool),
+            critical_set=self._spread_integers(criticality.critical_set, -1),
+        )
 
-def estimate(network: Network, measurements: Measurements, options: Options | None = None) -> Estimate:
-    """Estimate the state of a network from one set of measurements."""
-    return Estimator(network, measurements, options).estimate()
+    def _spread(self, values: Floats) -> Floats:
+        """Values of the part's measurements among all, NaN elsewhere."""
+        everywhere = np.full(len(self._measurements), np.nan)
+        everywhere[self.prepared.part.row] = values
+        return everywhere
 
+    def _spread_integers(self, values: Ints | Bools, elsewhere: int) -> Ints:
+        everywhere = np.full(len(self._measurements), elsewhere, np.intp)
+        everywhere[self.prepared.part.row] = values
+        return everywhere
 
-def normalized(scaled_residuals: Floats, redundancy: Floats) -> Floats:
-    """|r| / σ_r from r / σ and the redundancy σ_r² / σ²; 0 where the redundancy is lost in rounding."""
-    checked = redundancy > 1e-6
-    return np.where(checked, np.abs(scaled_residuals) / np.sqrt(np.where(checked, redundancy, 1.0)), 0.0)
+    def _criticality_without(self, rejected: Ints) -> Criticality:
+        if not len(rejected):
+            return self._criticality
+        return find_critical(self.prepared.unit_model, self.solver.used)
+
+    def _bad_data_report(self, found: Identified, report: MeasurementReport) -> BadDataReport:
+        part, solver = self.prepared.part, self.solver
+        in_doubt = np.concatenate([found.rejected, *found.unlocated]).astype(np.intp)
+        branches = suspect_topology(part.network, part.measurements, np.unique(in_doubt))
+        zeros = zero_injection_residuals(solver, found.solution.multipliers).max(axis=1, initial=0.0)
+        is_suspect = (report.status == Status.USED) & (report.normalized_residual > self.limit)
+        return BadDataReport(
+            limit=self.limit,
+            rejected=part.row[found.rejected],
+            unlocated=[part.row[group] for group in found.unlocated],
+            suspects=np.flatnonzero(is_suspect),
+            is_exhausted=found.is_exhausted,
+            suspect_branches=part.branch[branches],
+            suspect_zero_injections=part.bus[solver.layout.zero_bus[zeros > self.limit]],
+        )
+
+    def _whole(self, quantities: Quantities) -> Quantities:
+        """Quantities of a part spread over the whole network."""
+        part = self.prepared.part
+        if len(part.bus) == self.network.n_bus and len(part.branch) == self.network.n_branch:
+            return quantities
+        spread = {}
+        for entry in fields(Quantities):
+            values = getattr(quantities, entry.name)
+            at_bus = values.ndim == 1
+            shape = (self.network.n_bus,) if at_bus else (self.network.n_branch, 2)
+            everywhere = np.full(shape, np.nan)
+            everywhere[part.bus if at_bus else part.branch] = values
+            spread[entry.name] = everywhere
+        return Quantities(**spread)

@@ -22,6 +22,7 @@ class Islands:
         depth: Branches between each bus and its island's reference bus.
         reference_bus: One bus an island, shape (n_island,).
         is_pinned: Whether the reference angle is given, because no angle is measured in the island.
+        has_voltage: Whether a voltage magnitude is measured in the island.
         angle_rad: Voltage angles at no load [rad], shape (n_bus,).
         vm_pu: Median of the island's measured voltages [p.u.], shape (n_bus,).
     """
@@ -30,6 +31,7 @@ class Islands:
     depth: Ints
     reference_bus: Ints
     is_pinned: Bools
+    has_voltage: Bools
     angle_rad: Floats
     vm_pu: Floats
 
@@ -38,6 +40,12 @@ class Islands:
         free = np.ones(len(self.island))
         free[self.reference_bus[self.is_pinned]] = 0.0
         return free
+
+    def require_voltages(self) -> None:
+        """Raise IslandWithoutReference if an island has no voltage measurement."""
+        without = np.flatnonzero(~self.has_voltage)
+        if len(without):
+            raise IslandWithoutReference([np.flatnonzero(self.island == k) for k in without])
 
     @property
     def n_state(self) -> int:
@@ -58,9 +66,6 @@ def find_islands(
         measurements: Its measurements.
         reference_bus: Preferred reference buses.
         reference_angle_rad: Their angles [rad].
-
-    Raises:
-        IslandWithoutReference: An island has no voltage measurement.
     """
     starts, neighbours, lags = _neighbours(network)
     measured = np.unique(measurements.element[measurements.kind == Kind.V_MAG])
@@ -70,10 +75,6 @@ def find_islands(
     reference = roots[first]
 
     level = _median_voltage(island, measurements, len(reference))
-    without = np.flatnonzero(np.isnan(level))
-    if len(without):
-        raise IslandWithoutReference([np.flatnonzero(island == k) for k in without])
-
     offset = np.zeros(len(reference))
     for k, bus in enumerate(reference_bus[::-1]):  # the first preference of an island is written last
         if bus == reference[island[bus]]:
@@ -83,7 +84,9 @@ def find_islands(
     offset[island[bus]] = measurements.value[by_angle] - angle[bus]
     is_pinned = np.ones(len(reference), bool)
     is_pinned[island[bus]] = False
-    return Islands(island, depth, reference, is_pinned, angle + offset[island], level[island])
+    has_voltage = ~np.isnan(level)
+    vm = np.where(has_voltage, level, 1.0)[island]
+    return Islands(island, depth, reference, is_pinned, has_voltage, angle + offset[island], vm)
 
 
 def _median_voltage(island: Ints, measurements: Measurements, n_island: int) -> Floats:

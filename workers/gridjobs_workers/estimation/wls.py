@@ -8,19 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gridjobs_workers.estimation.currents import assumed_direction_rad
 from gridjobs_workers.estimation.errors import NotConverged
+from gridjobs_workers.estimation.hachtel import hachtel_step
 from gridjobs_workers.estimation.islands import Islands
 from gridjobs_workers.estimation.kernels import newton
-from gridjobs_workers.estimation.kernels.bundles import Workspace
-from gridjobs_workers.estimation.kernels.inverse import inverse_subset
-from gridjobs_workers.estimation.kernels.variance import pair_covariances
-from gridjobs_workers.estimation.layout import Layout, build_layout
+from gridjobs_workers.estimation.kernels.damped import iterate_damped
+from gridjobs_workers.estimation.layout import build_layout, metered_bus
+from gridjobs_workers.estimation.linear import LinearModel
 from gridjobs_workers.estimation.measurements import Measurements
 from gridjobs_workers.estimation.structure import Structure
 from gridjobs_workers.estimation.zeros import zero_weights
 from gridjobs_workers.grids.network import Complexes, Floats, Network
 
 Bools = NDArray[np.bool_]
+
+# From no load the first steps go without |I|, whose derivative has no direction while no current flows.
+_ROUGHLY = 0.03
+_MOST_DAMPED = 300
+_MOST_HACHTEL = 30
+_LONGEST = 1e6  # [rad, ln p.u.]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Solution:
 
     Attributes:
         state: Voltages at the optimum.
-        residuals: z − h(x) of each measurement, rejected ones included, shape (n_measurement,).
+        residuals: z − h(x) of each measurement, unused ones included, shape (n_measurement,).
         objective: J = Σ r²/σ² over the measurements in use.
         iterations: Iterations made.
         step: Largest change of the last one.
@@ -57,29 +64,19 @@ class Solution:
     multipliers: Floats
 
 
-class Solver:
+class Solver(LinearModel):
     """Solves for any values and any subset of one arrangement of meters. One thread at a time."""
 
     def __init__(
         self, network: Network, structure: Structure, measurements: Measurements, islands: Islands
     ) -> None:
-        self.structure = structure
-        self.layout: Layout = build_layout(network, structure, measurements)
-        self.islands = islands
-        self.free = islands.free()[structure.bus_at]
-        self.sigma = measurements.sigma
-        self.weights = np.zeros(2 * self.layout.n_pair)
-        self.weights[self.layout.constraint_rows] = zero_weights(
-            network, structure, self.layout, measurements
-        )
-        self.use(np.ones(len(measurements), bool))
-        self.space = _workspace(structure, self.layout)
-        self._shifts = np.zeros(2 * self.layout.pairs.n_constraint)
-
-    def use(self, chosen: Bools) -> None:
-        """Choose the measurements that count."""
-        self.used = chosen
-        self.weights[self.layout.row] = np.where(chosen, self.sigma**-2.0, 0.0)
+        layout = build_layout(network, structure, measurements)
+        zeros = zero_weights(network, structure, layout, measurements)
+        super().__init__(structure, layout, islands, measurements.sigma, zeros)
+        self._shifts = np.zeros(2 * layout.pairs.n_constraint)
+        self._assumed_axes = layout.axes
+        if len(layout.magnitudes):
+            self._assumed_axes = self._axes_at_no_load(network, measurements)
 
     def solve(
         self,
@@ -100,21 +97,103 @@ class Solver:
         Raises:
             NotConverged: The iteration did not settle.
         """
-        start = start or State(self.islands.angle_rad, self.islands.vm_pu)
-        order = self.structure.bus_at
-        theta, vm = start.angle_rad[order], start.vm_pu[order]
-        theta = np.where(self.free == 0, self.islands.angle_rad[order], theta)
+        order, islands = self.structure.bus_at, self.islands
+        begin = start or State(islands.angle_rad, islands.vm_pu)
+        theta, vm = begin.angle_rad[order], begin.vm_pu[order]
+        theta = np.where(self.free == 0, islands.angle_rad[order], theta)
         targets = np.zeros(2 * self.layout.n_pair)
         targets[self.layout.row] = values
         self._shifts[:] = 0.0
-        status, iterations, step, _ = newton.iterate(
-            self.structure.pattern, self.layout.pairs, self.layout.axes, targets, self.weights, theta, vm,
-            self.free, self._shifts, self.space, tolerance, max_iterations,
-        )  # fmt: skip
-        residuals = self.space.residuals[self.layout.row]
+        before = 0
+        if start is None and len(self.layout.magnitudes):
+            before = self._approach(targets, theta, vm, max_iterations)
+        status, iterations, step = self._iterate(
+            self.layout.axes, targets, self.weights, theta, vm, tolerance, max_iterations
+        )
         if status != newton.CONVERGED:
-            raise NotConverged(iterations, step, residuals)
-        return self._solution(theta, vm, residuals, iterations, step)
+            before += iterations
+            iterations, step = self._solve_carefully(targets, theta, vm, tolerance)
+        residuals = self.space.residuals[self.layout.row]
+        return self._solution(theta, vm, residuals, before + iterations, step)
+
+    def _solve_carefully(
+        self, targets: Floats, theta: Floats, vm: Floats, tolerance: float
+    ) -> tuple[int, float]:
+        """Iterate with damping and, where the normal equations lose too many digits, on Hachtel's matrix."""
+        begin = theta.copy(), vm.copy()
+        self._shifts[:] = 0.0
+        status, iterations, step = iterate_damped(
+            self.structure.pattern, self.layout.pairs, self.layout.axes, targets, self.weights, theta, vm,
+            self.free, self._shifts, self.space, tolerance, _MOST_DAMPED,
+        )  # fmt: skip
+        if status == newton.CONVERGED:
+            return iterations, step
+        theta[:], vm[:] = begin
+        self._shifts[:] = 0.0
+        for iteration in range(iterations + 1, iterations + _MOST_HACHTEL + 1):
+            self._residuals(targets, theta, vm)
+            try:
+                step = self._move(hachtel_step(self), theta, vm)
+            except RuntimeError:  # singular
+                break
+            if step < tolerance:
+                self._residuals(targets, theta, vm)
+                return iteration, step
+        raise NotConverged(iterations, step, self.space.residuals[self.layout.row])
+
+    def _residuals(self, targets: Floats, theta: Floats, vm: Floats) -> None:
+        newton.residuals_at(
+            self.layout.pairs, self.layout.axes, targets, self.weights, theta, vm, self.free, self.space, True
+        )
+
+    def _move(self, step: Floats, theta: Floats, vm: Floats) -> float:
+        """Move by a step, and return its size; NaN and overlong steps count as singular."""
+        size = float(np.abs(step).max())
+        if not size < _LONGEST:
+            raise RuntimeError("no usable step")
+        newton.move(theta, vm, step, min(1.0, 1.0 / size) if size > 1.0 else 1.0)
+        return size
+
+    def _iterate(
+        self,
+        axes: Floats,
+        targets: Floats,
+        weights: Floats,
+        theta: Floats,
+        vm: Floats,
+        tolerance: float,
+        max_iterations: int,
+    ) -> tuple[int, int, float]:
+        status, iterations, step, _ = newton.iterate(
+            self.structure.pattern, self.layout.pairs, axes, targets, weights, theta, vm, self.free,
+            self._shifts, self.space, tolerance, max_iterations,
+        )  # fmt: skip
+        return status, iterations, step
+
+    def _approach(self, targets: Floats, theta: Floats, vm: Floats, max_iterations: int) -> int:
+        """Come near without |I|, or, where that is not observable, with |I| in the directions assumed."""
+        begin = theta.copy(), vm.copy()
+        without = self.weights.copy()
+        without[2 * self.layout.magnitudes] = 0.0
+        iterations = 0
+        for axes, weights in ((self.layout.axes, without), (self._assumed_axes, self.weights)):
+            status, made, _ = self._iterate(axes, targets, weights, theta, vm, _ROUGHLY, max_iterations)
+            iterations += made
+            if status == newton.CONVERGED:
+                return iterations
+            theta[:], vm[:] = begin
+            self._shifts[:] = 0.0
+        return iterations
+
+    def _axes_at_no_load(self, network: Network, measurements: Measurements) -> Floats:
+        direction = assumed_direction_rad(network, self.islands, measurements)
+        direction = direction + self.islands.angle_rad[metered_bus(network, measurements)]
+        axes = self.layout.axes.reshape(-1, 2).copy()
+        rows = 2 * self.layout.magnitudes
+        angle = np.zeros(len(axes))
+        angle[self.layout.row] = direction
+        axes[rows] = np.column_stack((np.cos(angle[rows]), np.sin(angle[rows])))
+        return axes.ravel()
 
     def _solution(
         self, theta: Floats, vm: Floats, residuals: Floats, iterations: int, step: float
@@ -129,44 +208,3 @@ class Solver:
             step=step,
             multipliers=-self._shifts * self.weights[self.layout.constraint_rows],
         )
-
-    def covariance(self) -> None:
-        """Invert the gain matrix of the last solution on its pattern, for the methods below."""
-        pattern, space = self.structure.pattern, self.space
-        inverse_subset(
-            pattern.row_starts,
-            pattern.columns,
-            space.blocks,
-            space.inverse_diagonal,
-            space.inverse,
-            space.work,
-        )
-
-    def estimate_variances(self) -> Floats:
-        """Variance of each measurement's estimate, shape (n_measurement,); after `covariance`."""
-        pairs = self.layout.pairs
-        covariances = np.empty(3 * self.layout.n_pair)
-        pair_covariances(
-            pairs.starts, pairs.slots, pairs.slot_starts, self.space.jacobian, self.space.inverse, covariances
-        )
-        pair, component = np.divmod(self.layout.row, 2)
-        variances: Floats = covariances[3 * pair + 2 * component]
-        return variances
-
-
-def _workspace(structure: Structure, layout: Layout) -> Workspace:
-    n, n_block, n_pair = structure.n_bus, structure.n_block, layout.n_pair
-    return Workspace(
-        jacobian=np.zeros(4 * len(layout.pairs.columns)),
-        blocks=np.zeros(4 * (n_block + n)),
-        inverse_diagonal=np.zeros(3 * n),
-        inverse=np.zeros(4 * (n_block + n)),
-        null=np.zeros(2 * n, np.int8),
-        work=np.zeros(4 * n),
-        values=np.zeros(2 * n_pair),
-        residuals=np.zeros(2 * n_pair),
-        left=np.zeros(2 * n_pair),
-        step=np.zeros(2 * n),
-        correction=np.zeros(2 * n),
-        moved=np.zeros(2 * n),
-    )

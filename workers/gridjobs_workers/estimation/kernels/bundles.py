@@ -45,4 +45,5 @@ class Workspace(NamedTuple):
     left: Floats  # (2 n_pair,)
     step: Floats  # (2 n,)
     correction: Floats  # (2 n,)
+    gradient: Floats  # (2 n,)
     moved: Floats  # (2 n,)

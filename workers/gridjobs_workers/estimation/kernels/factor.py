@@ -22,6 +22,7 @@ def factorise(
     inverse_diagonal: Floats,
     work: Floats,
     smallest: float,
+    floor: float,
     null: Int8s,
     stop_at_null: bool,
 ) -> int:
@@ -40,6 +41,7 @@ def factorise(
         inverse_diagonal: Filled with D⁻¹, shape (3 n,).
         work: Scratch, zeros, shape (4 n,); left as zeros.
         smallest: Least pivot, relative to the diagonal of A, that counts as positive.
+        floor: Least pivot, absolute.
         null: Output, 1 where a pivot is not positive (or not a number), shape (2 n,).
         stop_at_null: Whether the first such pivot ends the factorisation.
 
@@ -109,16 +111,18 @@ def factorise(
         blocks[d + 2] = d01
         blocks[d + 3] = d11
         schur = d11 - d01 * d01 / d00
+        least0 = max(smallest * a00, floor)
+        least1 = max(smallest * a11, floor)
         # Comparisons this way round, so that NaN counts as null.
-        if d00 > smallest * a00 and schur > smallest * a11:
+        if d00 > least0 and schur > least1:
             inverse_diagonal[3 * k + 2] = 1.0 / schur
             inverse_diagonal[3 * k + 1] = -d01 / (d00 * schur)
             inverse_diagonal[3 * k] = d11 / (d00 * schur)
             continue
         if stop_at_null:
             return 1
-        first = d00 > smallest * a00
-        second = not first and d11 > smallest * a11
+        first = d00 > least0
+        second = not first and d11 > least1
         null[2 * k] = 0 if first else 1
         null[2 * k + 1] = 0 if second else 1
         n_null += null[2 * k] + null[2 * k + 1]
@@ -144,6 +148,39 @@ def solve(row_starts: Int64s, columns: Int32s, blocks: Floats, inverse_diagonal:
         d = 3 * k
         x0 = inverse_diagonal[d] * x[2 * k] + inverse_diagonal[d + 1] * x[2 * k + 1]
         x1 = inverse_diagonal[d + 1] * x[2 * k] + inverse_diagonal[d + 2] * x[2 * k + 1]
+        for p in range(row_starts[k], row_starts[k + 1]):
+            t = 2 * columns[p]
+            u = 4 * p
+            x0 -= blocks[u] * x[t] + blocks[u + 1] * x[t + 1]
+            x1 -= blocks[u + 2] * x[t] + blocks[u + 3] * x[t + 1]
+        x[2 * k] = x0
+        x[2 * k + 1] = x1
+
+
+@kernel
+def null_vector(
+    row_starts: Int64s, columns: Int32s, blocks: Floats, null: Int8s, seeds: Floats, x: Floats
+) -> None:
+    """Fill `x` with a null vector of a factorised positive semidefinite A: Σ over its null pivots of seed ·
+    vector.
+
+    Args:
+        row_starts: See `symbolic.factor_pattern`.
+        columns: See `symbolic.factor_pattern`.
+        blocks: The factor.
+        null: See `factorise`.
+        seeds: Weight of each null pivot, shape (2 n,).
+        x: Output, shape (2 n,).
+    """
+    n = len(row_starts) - 1
+    n_block = row_starts[n]
+    for k in range(n - 1, -1, -1):
+        x0 = seeds[2 * k] if null[2 * k] else 0.0
+        x1 = 0.0
+        if null[2 * k + 1]:
+            x1 = seeds[2 * k + 1]
+            if not null[2 * k]:
+                x0 -= x1 * blocks[4 * (n_block + k) + 1] / blocks[4 * (n_block + k)]
         for p in range(row_starts[k], row_starts[k + 1]):
             t = 2 * columns[p]
             u = 4 * p

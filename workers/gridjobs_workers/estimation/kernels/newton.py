@@ -27,7 +27,8 @@ DIVERGED = 2
 EXHAUSTED = 3
 
 _LARGEST_STEP = 1.0  # [rad, ln p.u.]: nothing physical moves further at once
-_CAREFUL = 0.05  # steps larger than this must shrink
+_CAREFUL = 1e-4  # steps larger than this must shrink
+_SLACK = 0.2
 _MOST_CORRECTIONS = 8
 _SMALL_CORRECTION = 1e-3  # relative to the step
 _SHORTEST = 1 / 64  # part of a step below which halving gives up
@@ -80,6 +81,7 @@ def factorised(
     free: Floats,
     space: Workspace,
     smallest: float,
+    floor: float,
     stop_at_null: bool,
 ) -> int:
     """Form and factorise the gain matrix of `space.jacobian`; the number of null pivots."""
@@ -94,6 +96,7 @@ def factorised(
         space.inverse_diagonal,
         space.work,
         smallest,
+        floor,
         space.null,
         stop_at_null,
     )
@@ -110,21 +113,38 @@ def largest(values: Floats) -> float:
 
 
 @kernel
+def dot(a: Floats, b: Floats) -> float:
+    """Scalar product."""
+    total = 0.0
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@kernel
 def linear_step(
-    pattern: Pattern, pairs: Pairs, weights: Floats, shifts: Floats, space: Workspace, tolerance: float
+    pattern: Pattern,
+    pairs: Pairs,
+    weights: Floats,
+    shifts: Floats,
+    space: Workspace,
+    relative: float,
+    absolute: float,
 ) -> None:
     """Solve the factorised, linearised problem for `space.step`; `shifts` are the multipliers as shifts of
     the zeros.
 
-    Correction passes go on until one changes the step by little, by less than the tolerance or by more than
-    the last.
+    Correction passes go on until one changes the step by little, both as a change of the state (relative to
+    it or absolute) and in sigmas of the measurements (relative), or by more than the last one did.
     """
     end = 2 * (pairs.n_voltage + pairs.n_power)
     begin = end - 2 * pairs.n_constraint
     for i in range(begin, end):
         space.residuals[i] += shifts[i - begin]
     weighted_gradient(pairs.starts, pairs.columns, space.jacobian, weights, space.residuals, space.step)
+    space.correction[:] = space.step
     solve(pattern.row_starts, pattern.columns, space.blocks, space.inverse_diagonal, space.step)
+    decrement = np.sqrt(abs(dot(space.correction, space.step)))
     last = np.inf
     for _ in range(_MOST_CORRECTIONS):
         subtract_linear(pairs.starts, pairs.columns, space.jacobian, space.step, space.residuals, space.left)
@@ -133,16 +153,18 @@ def linear_step(
             shifts[i - begin] += unmet
             space.residuals[i] += unmet
             space.left[i] += unmet
-        weighted_gradient(pairs.starts, pairs.columns, space.jacobian, weights, space.left, space.correction)
+        weighted_gradient(pairs.starts, pairs.columns, space.jacobian, weights, space.left, space.gradient)
+        space.correction[:] = space.gradient
         solve(pattern.row_starts, pattern.columns, space.blocks, space.inverse_diagonal, space.correction)
-        change = largest(space.correction)
-        if not (change < last):
+        in_sigmas = np.sqrt(abs(dot(space.correction, space.gradient)))
+        if not (in_sigmas < last):
             break
         for i in range(len(space.step)):
             space.step[i] += space.correction[i]
-        if change < max(_SMALL_CORRECTION * largest(space.step), 0.1 * tolerance):
+        change = largest(space.correction)
+        if change <= max(relative * largest(space.step), absolute) and in_sigmas <= relative * decrement:
             break
-        last = change
+        last = in_sigmas
 
 
 @kernel
@@ -192,31 +214,34 @@ def iterate(
         Status, iterations, largest change of the last step, Σ w r² at the end.
     """
     size = np.inf
-    part = 1.0
+    taken = 1.0  # part of the last step that was taken
+    relaxation = 1.0
     iterations = 0
     while iterations < max_iterations:
         objective = residuals_at(pairs, axes, targets, weights, theta, vm, free, space, True)
         if objective < np.inf:
-            if factorised(pattern, pairs, weights, free, space, 1e-15, True):
+            if factorised(pattern, pairs, weights, free, space, 1e-15, 0.0, True):
                 if iterations == 0:
                     return SINGULAR, iterations, size, objective
                 objective = np.inf
             else:
-                linear_step(pattern, pairs, weights, shifts, space, tolerance)
+                linear_step(pattern, pairs, weights, shifts, space, _SMALL_CORRECTION, 0.1 * tolerance)
         previous = size
         size = largest(space.step) if objective < np.inf else np.inf
         iterations += 1
-        if size > _CAREFUL and not (size < 1.5 * previous):
-            # Away from the optimum: return half of the way and look again.
-            if part < _SHORTEST or iterations == 1:
+        if size > _CAREFUL and not (size < (1.0 + _SLACK - 0.25 * taken) * previous):
+            # The last step led away: return half of it and look again.
+            if taken < _SHORTEST or iterations == 1:
                 return DIVERGED, iterations, size, objective
-            part /= 2
-            move(theta, vm, space.moved, -part)
+            taken /= 2
+            move(theta, vm, space.moved, -taken)
             size = previous
             continue
-        part = min(1.0, _LARGEST_STEP / size)
+        if iterations > 1 and size > 0.5 * previous and dot(space.step, space.moved) < 0.0:
+            relaxation = max(0.6 * relaxation, _SHORTEST)  # it swings to and fro
+        taken = min(relaxation, 2.0 * taken, _LARGEST_STEP / size)
         space.moved[:] = space.step
-        move(theta, vm, space.step, part)
+        move(theta, vm, space.step, taken)
         ratio = min(size / previous, 0.9)
         if (iterations > 1 and size * ratio / (1.0 - ratio) < tolerance) or size < 1e-3 * tolerance:
             objective = residuals_at(pairs, axes, targets, weights, theta, vm, free, space, False)

@@ -1,0 +1,265 @@
+"""Gross errors: found by normalized residuals, located only where the evidence is clear.
+
+A measurement is suspect when its normalized residual exceeds what noise explains. The suspects and what is
+correlated with them are candidates; the best explanation of all residuals is searched among them. A
+candidate is rejected when every explanation that is nearly as good contains it too. Where explanations
+differ, the group is reported and nothing is rejected.
+
+References:
+    A. Monticelli, A. Garcia, "Reliable bad data processing for real-time state estimation", IEEE Trans.
+    PAS-102(5), 1983 (largest normalized residual).
+    L. Mili, T. Van Cutsem, M. Ribbens-Pavella, "Hypothesis testing identification: a new method for bad data
+    analysis in power system state estimation", IEEE Trans. PAS-103(11), 1984 (joint estimates of several
+    errors). A. Abur, A. Gómez-Expósito, "Power System State Estimation", Marcel Dekker 2004, chapter 5.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.special import ndtri
+
+from gridjobs_workers.estimation.errors import NotConverged
+from gridjobs_workers.estimation.explanations import Explanation, explain
+from gridjobs_workers.estimation.linear import LinearModel
+from gridjobs_workers.estimation.wls import Solution, Solver
+from gridjobs_workers.grids.network import Floats, Ints
+
+Bools = NDArray[np.bool_]
+
+# Redundancy below which a residual is rounding.
+LEAST_REDUNDANCY = 1e-5
+_MOST_ROUNDS = 8
+_MOST_SWEEPS = 6
+_SUSPICIOUS = 2.5  # normalized residual of a candidate
+_RELATED = 0.4  # correlation with a suspect that makes a candidate
+_CONNECTED = 0.1  # correlation of candidates that are searched together
+_MOST_RELATED = 40
+_MOST_CANDIDATES = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What was found.
+
+    Attributes:
+        rejected: Measurements rejected.
+        unlocated: Groups of measurements that contain an error which no method can tell apart.
+        solution: The estimate without the rejected ones; the solver holds its factor and inverse.
+        is_exhausted: Whether suspects are left because the bound was reached.
+    """
+
+    rejected: Ints
+    unlocated: list[Ints]
+    solution: Solution
+    is_exhausted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    assumed: frozenset[int]  # the best explanation
+    rejected: frozenset[int]  # what all good explanations share
+    groups: list[frozenset[int]]
+
+
+_NOTHING = _Verdict(frozenset(), frozenset(), [])
+
+
+def threshold(n_measurement: int, false_alarm: float) -> float:
+    """Normalized residual that the largest of n good ones exceeds with probability `false_alarm`
+    (Bonferroni)."""
+    return float(-ndtri(false_alarm / (2 * max(n_measurement, 1))))
+
+
+def normalized(scaled: Floats, variance: Floats) -> Floats:
+    """|r| / σ_r from r / σ and σ_r² / σ²; 0 where nothing checks the measurement."""
+    checked = variance > LEAST_REDUNDANCY
+    return np.where(checked, np.abs(scaled) / np.sqrt(np.where(checked, variance, 1.0)), 0.0)
+
+
+def margin(odds: float) -> float:
+    """Difference of the objectives of two explanations of which one is `odds` times as likely."""
+    return 2.0 * float(np.log(odds))
+
+
+def identify(
+    solver: Solver,
+    values: Floats,
+    solution: Solution,
+    limit: float,
+    most: int,
+    tolerance: float,
+    odds: float = 10.0,
+) -> Identified:
+    """Find the gross errors, from a solution with every measurement in use.
+
+    Args:
+        solver: Holds the factor of `solution`.
+        values: Measured values, shape (n_measurement,).
+        solution: The estimate with all measurements.
+        limit: Normalized residual from which on a measurement is suspect.
+        most: Bound on the number of rejections.
+        tolerance: Of the estimates in between and at the end.
+        odds: How much likelier than any other an explanation must be.
+    """
+    everything = solver.used.copy()
+    verdict = _NOTHING
+    now = solution
+    for _ in range(_MOST_ROUNDS):
+        solver.use(everything)
+        before, verdict = verdict, _judge(solver, now.residuals, limit, most, odds)
+        if verdict.assumed == before.assumed:
+            break
+        try:
+            now = _without(solver, everything, verdict.assumed, values, solution, tolerance)
+        except NotConverged:
+            verdict = before
+            break
+    rejected = np.array(sorted(verdict.rejected), np.intp)
+    final = _without(solver, everything, verdict.rejected, values, solution, tolerance)
+    solver.invert()
+    return Identified(
+        rejected=rejected,
+        unlocated=[np.array(sorted(group), np.intp) for group in verdict.groups],
+        solution=final,
+        is_exhausted=len(verdict.assumed) >= most,
+    )
+
+
+def _without(
+    solver: Solver,
+    everything: Bools,
+    out: frozenset[int],
+    values: Floats,
+    start: Solution,
+    tolerance: float,
+) -> Solution:
+    used = everything.copy()
+    used[list(out)] = False
+    solver.use(used)
+    return solver.solve(values, start.state, tolerance=tolerance)
+
+
+def _judge(model: LinearModel, residuals_pu: Floats, limit: float, most: int, odds: float) -> _Verdict:
+    """Explain the residuals at one state, with all measurements in use, on the model linearised there."""
+    model.factorise()
+    model.invert()
+    scaled = model.settled(residuals_pu) / model.sigma
+    variance = np.where(model.used, model.redundancy(), 0.0)
+    suspects, columns = _suspects(model, scaled, variance, limit, most)
+    if not suspects:
+        return _NOTHING
+    candidates = _candidates(scaled, variance, suspects, columns)
+    covariance = np.empty((len(candidates), len(candidates)))
+    known = dict(zip(suspects, columns, strict=True))
+    for row, candidate in enumerate(candidates.tolist()):
+        column = known[candidate] if candidate in known else model.sensitivity(candidate)
+        covariance[row] = column[candidates]
+    covariance = (covariance + covariance.T) / 2
+    return _explained(candidates, scaled[candidates], covariance, limit**2, most, odds)
+
+
+def _suspects(
+    model: LinearModel, scaled: Floats, variance: Floats, limit: float, most: int
+) -> tuple[list[int], list[Floats]]:
+    """Measurements that leave no suspect when they go, found one by one; and their columns of S.
+
+    Each one found takes its part out of the other residuals (S without it: S − s sᵀ / s_ii).
+    """
+    scaled, variance = scaled.copy(), variance.copy()
+    found: list[int] = []
+    columns: list[Floats] = []
+    taken: list[Floats] = []
+    while len(found) < most:
+        ratio = normalized(scaled, variance)
+        k = int(np.argmax(ratio))
+        if ratio[k] < limit:
+            break
+        whole = model.sensitivity(k)
+        column = whole
+        for other, earlier in zip(found, taken, strict=True):
+            column = column - earlier * (column[other] / earlier[other])
+        if column[k] < 0.5 * variance[k]:  # what the inverse subset lost in rounding
+            variance[k] = max(column[k], 0.0)
+            continue
+        scaled = scaled - column * (scaled[k] / column[k])
+        variance = np.maximum(variance - column**2 / column[k], 0.0)
+        variance[k] = 0.0
+        found.append(k)
+        columns.append(whole)
+        taken.append(column)
+    return found, columns
+
+
+def _candidates(scaled: Floats, variance: Floats, suspects: list[int], columns: list[Floats]) -> Ints:
+    ratio = normalized(scaled, variance)
+    chosen = set(suspects) | set(np.argsort(-ratio)[: int((ratio > _SUSPICIOUS).sum())].tolist())
+    checked = np.where(variance > LEAST_REDUNDANCY, variance, np.inf)
+    for k, column in zip(suspects, columns, strict=True):
+        correlation = np.abs(column) / np.sqrt(checked * max(column[k], LEAST_REDUNDANCY))
+        near = np.argsort(-correlation)[:_MOST_RELATED]
+        chosen |= set(near[correlation[near] > _RELATED].tolist())
+    if len(chosen) > _MOST_CANDIDATES + len(suspects):
+        order = sorted(chosen - set(suspects), key=lambda j: -ratio[j])
+        chosen = set(suspects) | set(order[:_MOST_CANDIDATES])
+    return np.array(sorted(chosen), np.intp)
+
+
+def _explained(
+    candidates: Ints, scaled: Floats, covariance: Floats, penalty: float, most: int, odds: float
+) -> _Verdict:
+    """Explain candidates that are correlated together, others apart, each part less what the others explain."""
+    size = np.sqrt(np.maximum(np.diag(covariance), LEAST_REDUNDANCY))
+    near = np.abs(covariance) / np.outer(size, size) > _CONNECTED
+    n_part, part = connected_components(csr_array(near), directed=False)
+    found: list[list[Explanation]] = [[] for _ in range(n_part)]
+    assumed: list[list[int]] = [[] for _ in range(n_part)]
+    for _ in range(_MOST_SWEEPS):
+        before = [list(errors) for errors in assumed]
+        for k in range(n_part):
+            at = np.flatnonzero(part == k)
+            others = [i for other in range(n_part) if other != k for i in assumed[other]]
+            elsewhere = np.array(others, np.intp)
+            e, S = _less(scaled, covariance, at, elsewhere)
+            found[k] = explain(e, S, penalty, most)
+            assumed[k] = at[sorted(found[k][0].errors)].tolist()
+        if assumed == before:
+            break
+    shared: set[int] = set()
+    groups: list[frozenset[int]] = []
+    for k in range(n_part):
+        names = candidates[part == k].tolist()
+        good = [e.errors for e in found[k] if e.score < found[k][0].score + margin(odds)]
+        sure = frozenset.intersection(*good)
+        shared |= {names[i] for i in sure}
+        groups += [frozenset(names[i] for i in group) for group in _open_groups(found[k][0], good, sure)]
+    everything = frozenset(int(candidates[i]) for errors in assumed for i in errors)
+    return _Verdict(everything, frozenset(shared), groups)
+
+
+def _less(scaled: Floats, covariance: Floats, at: Ints, out: Ints) -> tuple[Floats, Floats]:
+    """Residuals and covariance of some candidates with others left out."""
+    e, S = scaled[at], covariance[np.ix_(at, at)]
+    if not len(out):
+        return e, S
+    across = covariance[np.ix_(at, out)]
+    taken = np.linalg.solve(covariance[np.ix_(out, out)], np.column_stack((scaled[out], across.T)))
+    return e - across @ taken[:, 0], S - across @ taken[:, 1:]
+
+
+def _open_groups(
+    best: Explanation, good: list[frozenset[int]], shared: frozenset[int]
+) -> list[frozenset[int]]:
+    """Where good explanations differ in which error they assume; overlapping differences make one group."""
+    groups: list[set[int]] = []
+    for other in good:
+        difference = set(best.errors ^ other)
+        if not difference or best.errors <= other:
+            continue
+        for group in [g for g in groups if g & difference]:
+            groups.remove(group)
+            difference |= group
+        groups.append(difference - shared)
+    return [frozenset(group) for group in groups]
