@@ -120,7 +120,14 @@ class DocumentReader:
         if found.status != scan.OK:
             return None
         names = arrays.qualified_names(self.buffer, namespaces, found.names)
-        return None if names is None else arrays.scanned(names, found, has_nested=has_nested)
+        if names is None:
+            return None
+        scanned = arrays.scanned(names, found, has_nested=has_nested)
+        if int((scanned.objects[3] - scanned.objects[2]).max(initial=0)) > self.limits.max_id_bytes:
+            raise XmlFault(
+                "identifier_too_long", f"an identifier is longer than {self.limits.max_id_bytes} bytes"
+            )
+        return scanned
 
     def _filled(self, content: bytes, root: tuple[int, int], body: int) -> "tuple[_Arrays, _Found]":
         """Append and scan; nothing is raised here, where a view keeps the buffer from being cut."""

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from gridjobs_workers.grids.arrays import Floats, Rows
+from gridjobs_workers.grids.arrays import Bools, Floats, Rows
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import InjectionKind, Injections
 from gridjobs_workers.grids.regulation import Targets, plausible_kv, read_targets
@@ -181,16 +181,29 @@ def _apply_curves(table: CimTable, row: Rows, p_mw: Floats, low: Floats, high: F
 
 
 def _report_ignored(context: Context, row: Rows) -> None:
-    """Report load response and direct current, which a power flow here does not know."""
+    """Report loads that depend on voltage, and direct current, which a power flow here does not know."""
     table = context.table
-    dependent = row[table.ref(row, "EnergyConsumer.LoadResponse") >= 0]
-    if len(dependent):
-        detail = f"{len(dependent)} loads depend on voltage by a load response: taken as constant power"
+    dependent = int(_depends_on_voltage(table, table.ref(row, "EnergyConsumer.LoadResponse")).sum())
+    if dependent:
+        detail = f"{dependent} loads depend on voltage by a load response: taken as constant power"
         context.problems.warning("load_response_ignored", detail)
     converters = table.rows("CsConverter", "VsConverter")
     context.warning(
         "converter_as_injection", "direct current is not modelled: taken as an injection", converters
     )
+
+
+def _depends_on_voltage(table: CimTable, response: Rows) -> Bools:
+    """Whether a load response is other than constant power: by exponents, or by parts (ZIP)."""
+
+    def number(name: str, default: float) -> Floats:
+        return table.number(response, f"LoadResponseCharacteristic.{name}", default=default)
+
+    by_exponent = table.flag(response, "LoadResponseCharacteristic.exponentModel", default=False)
+    exponents = (number("pVoltageExponent", 0.0) != 0) | (number("qVoltageExponent", 0.0) != 0)
+    parts = [number(f"{p}Constant{kind}", 0.0) != 0 for p in "pq" for kind in ("Current", "Impedance")]
+    depends: Bools = (response >= 0) & np.where(by_exponent, exponents, np.any(parts, axis=0))
+    return depends
 
 
 def solved_injections(context: Context, topology: Topology) -> Injections:

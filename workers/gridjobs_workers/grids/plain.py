@@ -17,6 +17,7 @@ OBJECT_DEPTH: Final = 2
 PROPERTY_DEPTH: Final = 3
 KEPT: Final = {f"{RDF}{SEPARATOR}{name}": name for name in ("ID", "about", "resource")}
 CHUNK_BYTES: Final = 1 << 20
+MAX_LOCAL_NAME: Final = 200  # with a prefix it stays below what the scanner takes
 UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -62,6 +63,8 @@ class PlainWriter:
         self._depth += 1
         if self._depth > self.limits.max_depth:
             raise XmlFault("too_deep", f"elements nested deeper than {self.limits.max_depth}")
+        if len(name.rpartition(SEPARATOR)[2]) > MAX_LOCAL_NAME:
+            raise XmlFault("name_too_long", f"an element's name is longer than {MAX_LOCAL_NAME} characters")
         kept = [(KEPT[key], value) for key, value in _pairs(attributes) if key in KEPT][:1]
         if self._depth == OBJECT_DEPTH:
             self._catch_up()
