@@ -106,7 +106,17 @@ class BadDataOptions(BaseModel):
     """
     Probability that any good measurement of a snapshot is taken for bad.
     """
+    suspect_from: Annotated[float | None, Field(ge=2.0, le=100.0)] = None
+    """
+    Normalized residual from which on a measurement is suspect; by default it follows from `false_alarm` and
+    the number of measurements.
+
+    """
     max_rejected: Annotated[int | None, Field(ge=0, le=1000)] = 50
+    confidence: Annotated[float | None, Field(ge=0.5, le=0.99999)] = 0.99
+    """
+    Of the χ² test.
+    """
 
 
 class SolverOptions(BaseModel):
@@ -166,7 +176,7 @@ class EstimationRequest(BaseModel):
     observability: Literal["require", "restore", "partial"] | None = "restore"
     """
     `require` fails with `not_observable` when the measurements do not determine the state; `restore` adds
-    the fewest pseudo-measurements that do; `partial` estimates the observable part.
+    pseudo-measurements (see `pseudo_measurements`); `partial` estimates the part that is observable.
 
     """
     bad_data: BadDataOptions | None = None
@@ -627,6 +637,13 @@ class MeasurementResidual(BaseModel):
     Absent where the measurement is critical.
     """
     critical: bool | None = None
+    """
+    No other measurement checks this one.
+    """
+    critical_set: int | None = None
+    """
+    Number of the critical set it belongs to, in which an error is noticed but cannot be located.
+    """
     pseudo: bool | None = None
     status: str
     """

@@ -12,6 +12,7 @@ from gridjobs_workers.estimation.errors import (
     NotConverged,
     NotObservable,
 )
+from gridjobs_workers.estimation.measurements import AT_BUS, Kind
 from gridjobs_workers.estimation.wire.residuals import measurement_name
 from gridjobs_workers.estimation.wire.rows import Rows
 from gridjobs_workers.estimation.wire.scene import Scene
@@ -51,8 +52,20 @@ def _not_observable(error: NotObservable, scene: Scene) -> JobFailure:
     faults = [
         _fault("/measurements", "not_observable", f"nothing determines node {node}") for node in nodes[:MANY]
     ]
-    table: list[dict[str, Any]] = [{"node": node} for node in nodes]
+    table: list[dict[str, Any]] = [{"node": node, "restored_by": ""} for node in nodes]
+    for kind, element, side in error.restoring:
+        table.append(_remedy(kind, element, side, scene))
     return JobFailure("not_observable", str(error), faults, [_table("diagnosis", table)])
+
+
+def _remedy(kind: int, element: int, side: int, scene: Scene) -> dict[str, Any]:
+    """Name a measurement that would help; those that the core proposes are at buses and branches."""
+    at_bus = kind in AT_BUS
+    network, model = scene.network, scene.model
+    if at_bus:
+        return {"node": _nodes(np.array([element]), scene)[0], "restored_by": Kind(kind).name.lower()}
+    mrid = str(model.branches.mrid[network.branch_row[element]])
+    return {"node": "", "restored_by": f"{Kind(kind).name.lower()} at {mrid}, side {side + 1}"}
 
 
 def _not_converged(error: NotConverged, rows: Rows, scene: Scene) -> JobFailure:

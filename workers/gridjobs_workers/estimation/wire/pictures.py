@@ -51,7 +51,7 @@ def state_variables(snapshot: Snapshot, scene: Scene) -> bytes:
 def picture(snapshot: Snapshot, scene: Scene, form: str) -> bytes:
     """Draw the voltages along the feeders."""
     model, network, estimate = scene.model, scene.network, snapshot.estimate
-    roots = estimate.islands.reference_bus
+    roots = estimate.bus[estimate.islands.reference_bus]
     length_km = model.branches.length_km[network.branch_row]
     distance = distances_km(network.n_bus, network.from_bus, network.to_bus, length_km, roots)
     core = snapshot.measurements

@@ -4,11 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gridjobs_workers.estimation.measurements import Kind
+from gridjobs_workers.estimation.wire.rows import Role, Rows, Source
+from gridjobs_workers.estimation.wire.scene import Scene
 from gridjobs_workers.grids.model import GridModel, InjectionKind
 from gridjobs_workers.grids.network import Floats
 
 # An injection far below its neighbours is known no better than this share of their median.
 SMALL_SHARE = 0.1
+# A voltage set-point is held about this well [p.u.].
+LEVEL_SIGMA_PU = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,25 @@ def assume(model: GridModel, source: str, sigma_percent: float) -> Assumed:
     floor = SMALL_SHARE * _median_of_nonzero(np.hypot(np.nan_to_num(p), np.nan_to_num(q)))
     share = sigma_percent / 100.0
     return Assumed(p, q, share * np.maximum(np.abs(p), floor), share * np.maximum(np.abs(q), floor))
+
+
+def levels(scene: Scene) -> Rows:
+    """Voltages that sources are set to hold, or that the solution has: for islands where nobody measures one."""
+    model, network = scene.model, scene.network
+    found, rows = model.injections, Rows()
+    for row in np.flatnonzero(scene.present & (found.slack_priority > 0)).tolist():
+        bus = scene.places.network_bus(int(found.bus[row]))
+        own = (
+            found.target_kv[row]
+            if found.regulates[row] and found.regulated_bus[row] == found.bus[row]
+            else np.nan
+        )
+        kv = own if np.isfinite(own) else model.buses.sv_kv[found.bus[row]]
+        if bus >= 0 and np.isfinite(kv) and kv > 0:
+            value = float(kv / network.base_kv[bus])
+            source = Source(Role.WHOLE, None, "voltage_magnitude", row, value)
+            rows.add(Kind.V_MAG, bus, value, LEVEL_SIGMA_PU, [source], pseudo=True)
+    return rows
 
 
 def _known(set_point: Floats, solution: Floats, source: str) -> Floats:

@@ -16,7 +16,7 @@ from gridjobs.contract.models import (
 from gridjobs_workers.estimation.measurements import Measurements
 from gridjobs_workers.estimation.options import BadData, OnUnobservable, Options
 from gridjobs_workers.estimation.wire.assemble import assemble
-from gridjobs_workers.estimation.wire.pseudo import assume
+from gridjobs_workers.estimation.wire.pseudo import assume, levels
 from gridjobs_workers.estimation.wire.readings import read
 from gridjobs_workers.estimation.wire.rows import Rows
 from gridjobs_workers.estimation.wire.scene import Scene
@@ -71,15 +71,19 @@ class Wishes:
         """Return the core's options; the angle reference is the grid's own, at the angle of its solution."""
         references = scene.reference_buses()
         angles = np.angle(sv_voltage(scene.model, scene.network)[references])
-        partial = self.request.observability == "partial"
         return Options(
-            observability=OnUnobservable.PARTIAL if partial else OnUnobservable.REQUIRE,
+            observability=OnUnobservable(self.request.observability or "restore"),
+            candidates=levels(scene).measurements(scene.zero_injection_buses()[:0])
+            if self.restores
+            else None,
             reference_bus=references,
             reference_angle_rad=np.nan_to_num(angles),
             tolerance=float(self.solver.tolerance or 1e-8),
             max_iterations=int(self.solver.max_iterations or 50),
             bad_data=BadData(self.bad_data.action or "reject"),
             false_alarm=float(self.bad_data.false_alarm or 0.005),
+            suspect_from=self.bad_data.suspect_from,
+            confidence=float(self.bad_data.confidence or 0.99),
             max_rejected=int(50 if self.bad_data.max_rejected is None else self.bad_data.max_rejected),
         )
 

@@ -3,25 +3,16 @@
 import math
 from typing import Any
 
-import numpy as np
-
+from gridjobs_workers.estimation.report import MeasurementReport, Status
 from gridjobs_workers.estimation.wire.readings import Reading
 from gridjobs_workers.estimation.wire.rows import Role, Rows, Source
 from gridjobs_workers.grids.model import GridModel
-from gridjobs_workers.grids.network import Floats
 
 Row = dict[str, Any]
+STATUS = {Status.USED: "used", Status.REJECTED: "rejected", Status.UNUSED: "unused"}
 
 
-def measurement_rows(
-    rows: Rows,
-    residual_pu: Floats,
-    normalized: Floats,
-    critical: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    rejected: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    model: GridModel,
-    base_mva: float,
-) -> list[Row]:
+def measurement_rows(rows: Rows, report: MeasurementReport, model: GridModel, base_mva: float) -> list[Row]:
     """One row a measurement of the request in its order, then one an assumed injection.
 
     The residual of a sum is shared among its parts in proportion to their variances, as weighted least squares
@@ -30,23 +21,18 @@ def measurement_rows(
     given: list[Row] = []
     assumed: list[Row] = []
     for row, sources in enumerate(rows.sources):
-        state = {
-            "normalized_residual": None if critical[row] else float(normalized[row]),
-            "critical": bool(critical[row]),
-            "status": "rejected" if rejected[row] else "used",
-        }
+        state, residual_pu = _state(report, row), float(report.residual_pu[row])
         for source in sources:
             if source.reading is not None:
-                residual = _residual(source, float(residual_pu[row]))
-                given.append(_of_reading(source.reading, residual) | state)
+                given.append(_of_reading(source.reading, _residual(source, residual_pu)) | state)
             else:
-                residual = -float(residual_pu[row]) * source.variance_share * base_mva
+                residual = -residual_pu * source.variance_share * base_mva
                 sigma = rows.sigma[row] * math.sqrt(source.variance_share) * base_mva
                 assumed.append(_of_assumption(source, residual, sigma, model, base_mva) | state)
-    for reading, _ in rows.unused:
-        given.append(_of_reading(reading, None) | {"critical": False, "status": "unused"})
+    for reading, reason in rows.unused:
+        given.append(_of_reading(reading, None) | {"critical": False, "status": "unused", "reason": reason})
     given.sort(key=lambda found: found["index"])
-    return [{name: value for name, value in found.items() if value is not None} for found in given + assumed]
+    return [{name: value for name, value in found.items() if _exists(value)} for found in given + assumed]
 
 
 def measurement_name(source: Source, model: GridModel) -> Row:
@@ -57,6 +43,18 @@ def measurement_name(source: Source, model: GridModel) -> Row:
     name: Row = {"index": reading.index, "component": reading.component, "measurand": reading.measurand}
     optional = {"id": reading.name or None, "side": reading.side, "phase": reading.phase}
     return name | {key: value for key, value in optional.items() if value is not None}
+
+
+def _state(report: MeasurementReport, row: int) -> Row:
+    critical, status = bool(report.is_critical[row]), Status(int(report.status[row]))
+    in_set = int(report.critical_set[row])
+    return {
+        "normalized_residual": None if critical else float(report.normalized_residual[row]),
+        "critical": critical,
+        "critical_set": in_set if in_set >= 0 else None,
+        "status": STATUS[status],
+        "reason": "outside the observable part" if status is Status.UNUSED else None,
+    }
 
 
 def _residual(source: Source, residual_pu: float) -> float:
@@ -91,15 +89,18 @@ def _of_reading(reading: Reading, residual: float | None) -> Row:
 
 def _of_assumption(source: Source, residual: float, sigma: float, model: GridModel, base_mva: float) -> Row:
     value = source.value_pu * -base_mva
-    active = source.measurand == "active_power"
     return {
         "component": str(model.injections.mrid[source.injection]),
         "measurand": source.measurand,
         "phase": "ABC",
-        "unit": "MW" if active else "Mvar",
+        "unit": "MW" if source.measurand == "active_power" else "Mvar",
         "value": value,
         "estimate": value - residual,
         "residual": residual,
         "sigma": sigma,
         "pseudo": True,
     }
+
+
+def _exists(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gridjobs_workers.estimation.structure import Structure, build_structure
 from gridjobs_workers.estimation.wire.places import Places
 from gridjobs_workers.grids.model import GridModel, InjectionKind
 from gridjobs_workers.grids.network import Ints, Network
@@ -22,19 +23,22 @@ class Scene:
         places: Finds components.
         present: Injections that draw or feed power, shape (n_injection,); corrections that a solution made to its
             own balance are none.
+        structure: Elimination order and pattern, the same for every request.
     """
 
     model: GridModel
     network: Network
     places: Places
     present: NDArray[np.bool_]
+    structure: Structure
 
     @classmethod
     def of(cls, model: GridModel) -> Self:
         """Prepare a grid."""
         network = to_network(model)
         real = model.injections.kind != InjectionKind.SV_INJECTION
-        return cls(model, network, Places(model, network), model.injections.in_service & real)
+        present = model.injections.in_service & real
+        return cls(model, network, Places(model, network), present, build_structure(network))
 
     def zero_injection_buses(self) -> Ints:
         """Buses of the network at which nothing draws or feeds, star points included."""

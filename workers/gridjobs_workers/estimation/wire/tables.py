@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridjobs_workers.estimation.estimate import Estimate
+from gridjobs_workers.estimation.report import Estimate
 from gridjobs_workers.grids.model import BranchKind, GridModel
 from gridjobs_workers.grids.network import Floats, Ints, Network
 
@@ -22,7 +22,7 @@ def nodes(model: GridModel, network: Network, estimate: Estimate) -> Table:
     v_pu, sigma_v = _spread(network, buses, shown, q.vm_pu), _spread(network, buses, shown, q.vm_sigma_pu)
     angle = _spread(network, buses, shown, q.angle_rad)
     sigma_angle = _spread(network, buses, shown, q.angle_sigma_rad)
-    island = _spread(network, buses, shown, estimate.islands.island.astype(np.float64))
+    island = _spread(network, buses, shown, _islands(network, estimate))
     energised = np.zeros(len(buses.mrid), np.bool_)
     energised[network.bus_row] = True
     return {
@@ -89,6 +89,12 @@ def injections(model: GridModel, network: Network, estimate: Estimate) -> Table:
         "sigma_p_mw": q.p_sigma_pu[shown] * mva,
         "sigma_q_mvar": q.q_sigma_pu[shown] * mva,
     }
+
+
+def _islands(network: Network, estimate: Estimate) -> Floats:
+    island = np.full(network.n_bus, np.nan)
+    island[estimate.bus] = estimate.islands.island
+    return island
 
 
 def rows_of(table: Table) -> list[dict[str, Any]]:
