@@ -35,9 +35,9 @@ def _resource_not_found(error: errors.ResourceNotFound) -> RequestProblem:
 def _resource_not_ready(error: errors.ResourceNotReady) -> RequestProblem:
     detail = f"the {error.kind} is {error.status}"
     faults = [Fault(f"/{error.role}_id", f"{error.kind}_{error.status}", detail)] if error.role else []
-    if error.status == "rejected" and error.role:
-        return RequestProblem("invalid_input", detail, faults)
-    return RequestProblem("grid_not_ready", detail, faults, retry_after_s=LATER_S)
+    if error.status == "importing":
+        return RequestProblem("grid_not_ready", detail, faults, retry_after_s=LATER_S)
+    return RequestProblem("invalid_input" if error.role else "grid_unusable", detail, faults)
 
 
 TABLE: Mapping[type[Exception], Callable[..., RequestProblem]] = {

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from gridjobs.blobs import BlobStore
-from gridjobs.errors import ResourceNotReady
+from gridjobs.errors import BlobMissing, BlobStoreUnavailable, ResourceNotReady
 from gridjobs.resources import Resources
 from gridjobs_api.moments import rfc3339
 
@@ -61,7 +61,12 @@ class Grids:
             raise ResourceNotReady(KIND, grid_id, record["status"])
         digest = record["index_digest"]
         if digest not in self._indexes:
-            blob = await self.blobs.get_async(digest)
+            try:
+                blob = await self.blobs.get_async(digest)
+            except (
+                BlobMissing
+            ) as error:  # the record says that it is there: the loss is ours, not the caller's
+                raise BlobStoreUnavailable(f"the index of grid {grid_id} is missing") from error
             self._keep(digest, await asyncio.to_thread(_parsed, blob))
         self._digests[tenant, grid_id] = digest
         return self._indexes[digest]

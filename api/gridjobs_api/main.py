@@ -37,8 +37,6 @@ def serve(settings: Settings) -> None:
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
-        loop="uvloop",
-        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -32,7 +32,7 @@ KINDS: Mapping[str, Kind] = {
     "not_acceptable": Kind(HTTPStatus.NOT_ACCEPTABLE, "It cannot be given in the media types asked for"),
     "job_not_done": Kind(HTTPStatus.CONFLICT, "The job is not done", retryable=True),
     "grid_not_ready": Kind(HTTPStatus.CONFLICT, "The grid is being imported", retryable=True),
-    "request_in_flight": Kind(HTTPStatus.CONFLICT, "The same request is being answered", retryable=True),
+    "grid_unusable": Kind(HTTPStatus.CONFLICT, "The grid could not be imported"),
     "job_gone": Kind(HTTPStatus.GONE, "The job has been purged"),
     "result_expired": Kind(HTTPStatus.GONE, "The result has expired"),
     "body_too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),

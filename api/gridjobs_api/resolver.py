@@ -1,11 +1,11 @@
 """From an operation of the contract to the function that handles it: by tag and name, or by job type."""
 
+import re
 from importlib import import_module
 from typing import Any
 
 from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
-from inflection import underscore
 
 from gridjobs_api.bodies import JSON
 from gridjobs_api.handlers.submit import submitter
@@ -26,4 +26,8 @@ class HandlerResolver(Resolver):  # type: ignore[misc]  # connexion is untyped
         if job_type is not None and JSON in spec["requestBody"]["content"]:
             return Resolution(submitter(job_type, operation.path), spec["operationId"])
         module = import_module(f"{HANDLERS}.{spec['tags'][0]}")
-        return Resolution(getattr(module, underscore(spec["operationId"])), spec["operationId"])
+        return Resolution(getattr(module, _snake(spec["operationId"])), spec["operationId"])
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?=[A-Z])", "_", name).lower()

@@ -128,9 +128,24 @@ def test_rejected_grid_tells_why_and_takes_no_jobs(api: httpx.Client, hand: Hand
 
     described = api.get(f"/v1/grids/{grid['id']}").json()
     assert (described["status"], described["problems"][0]["code"]) == ("rejected", "no_equipment")
+    components = api.get(f"/v1/grids/{grid['id']}/components")
+    assert (components.status_code, components.json()["code"]) == (409, "grid_unusable")
+    assert components.json()["retryable"] is False
     refused = api.post("/v1/estimations", json={"grid_id": grid["id"], "measurements": []})
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
     assert refused.json()["errors"][0]["code"] == "grid_rejected"
+
+
+def test_grid_whose_import_was_cancelled_is_imported_by_the_next_upload(api: httpx.Client) -> None:
+    first = upload(api, ("eq.xml", XML)).json()
+    api.post(f"{first['links']['job']}/cancel")
+
+    assert api.get(first["links"]["self"]).json()["status"] == "failed"
+    refused = api.post("/v1/estimations", json={"grid_id": first["id"], "measurements": []})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "grid_failed")
+    again = upload(api, ("eq.xml", XML))
+    assert (again.status_code, again.json()["status"]) == (202, "importing")
+    assert again.json()["job_id"] != first["job_id"]
 
 
 def test_grids_are_listed_newest_first_and_deleted(api: httpx.Client, hand: Hand) -> None:
