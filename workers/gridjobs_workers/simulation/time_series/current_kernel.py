@@ -52,7 +52,7 @@ def solve_blocks(
         l_ptr ... u_im: Factors, see `factors.Factors`.
         source_re, source_im: Current from the references.
         start_re, start_im: Start voltages, shape (n_row,).
-        tolerance: Largest change of a voltage in the last iteration [p.u.].
+        tolerance: Largest error left at any voltage, as far as the contraction tells [p.u.].
         max_iterations: Iterations per block.
         v_re, v_im: Voltages found, shape (n_block, n_row, LANES); written.
         solved: Whether a step converged to finite numbers, shape (n_block, LANES); written.
@@ -60,7 +60,7 @@ def solve_blocks(
     n_block, n_row, n_free = v_re.shape[0], v_re.shape[1], len(l_ptr) - 1
     p, q = np.empty((n_free, LANES)), np.empty((n_free, LANES))
     w_re, w_im = np.empty((n_free, LANES)), np.empty((n_free, LANES))
-    worst = np.empty(LANES)
+    worst, before, left = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     iterations = 0
     for block in range(n_block):
         re, im = v_re[block], v_im[block]
@@ -70,13 +70,15 @@ def solve_blocks(
             for k in range(LANES):
                 re[i, k] = start_re[i]
                 im[i, k] = start_im[i]
+        before[:] = 0.0
         for _ in range(max_iterations):
             _forward(l_ptr, l_column, l_re, l_im, source_re, source_im, p, q, re, im, w_re, w_im)
             _backward(u_ptr, u_column, u_re, u_im, d_re, d_im, w_re, w_im, re, im, worst)
             iterations += 1
-            if worst.max() < tolerance:
+            _error_left(worst, before, left)
+            if left.max() < tolerance:
                 break
-        _judge(re, im, worst, tolerance, solved[block])
+        _judge(re, im, left, tolerance, solved[block])
     return iterations
 
 
@@ -132,11 +134,24 @@ def _backward(pointers, columns, u_re, u_im, d_re, d_im, w_re, w_im, re, im, wor
 
 
 @compiled
-def _judge(re, im, worst, tolerance, solved):
+def _error_left(worst, before, left):
+    """What all further iterations would still change, were they to contract as the last one did.
+
+    The method converges linearly: changes c, ρ c, ρ² c ... leave c ρ / (1 - ρ). Where ρ is not small yet the last
+    change itself has to do.
+    """
+    for k in range(LANES):
+        ratio = worst[k] / before[k] if before[k] > 0.0 else 1.0
+        left[k] = worst[k] * ratio / (1.0 - ratio) if ratio < 0.5 else worst[k]
+        before[k] = worst[k]
+
+
+@compiled
+def _judge(re, im, left, tolerance, solved):
     """A step is solved where it came to rest and every voltage is finite (x - x is 0 only then)."""
     rest = np.zeros(LANES)
     for i in range(re.shape[0]):
         for k in range(LANES):
             rest[k] += (re[i, k] - re[i, k]) + (im[i, k] - im[i, k])
     for k in range(LANES):
-        solved[k] = worst[k] < tolerance and rest[k] == 0.0
+        solved[k] = left[k] < tolerance and rest[k] == 0.0
