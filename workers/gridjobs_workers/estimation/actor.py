@@ -10,6 +10,7 @@ import numpy as np
 
 from gridjobs_workers.cache import recent_grids
 from gridjobs_workers.estimation.errors import EstimationError
+from gridjobs_workers.estimation.warm import compile_kernels
 from gridjobs_workers.estimation.wire import failures, pictures, result
 from gridjobs_workers.estimation.wire.dataset import BadDataset, snapshots
 from gridjobs_workers.estimation.wire.kept import Kept
@@ -38,6 +39,11 @@ def run(task: Task) -> Outcome:
     body, parts = result.assemble_result(done, desk.scene, task.input["grid_id"])
     files = pictures.files(done[-1], desk.scene, task.input.get("outputs", ()))
     return Outcome(body, [*parts, *files], ENGINE)
+
+
+def warm() -> None:
+    """Compile the kernels, so that no job waits for a compiler."""
+    compile_kernels()
 
 
 @dataclass(frozen=True, slots=True)
