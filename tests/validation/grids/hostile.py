@@ -1,9 +1,8 @@
-"""Hostile uploads, imported one after the other in a process of their own; prints what became of each, as JSON."""
+"""Hostile uploads, imported one after the other in this process; prints what became of each, as JSON."""
 
 import io
 import json
 import resource
-import sys
 import time
 import zipfile
 
@@ -42,11 +41,11 @@ def external_entity() -> Upload:
 
 
 def zip_bomb() -> Upload:
-    return [("bomb.zip", zipped(("eq.xml", SAMPLE + b" " * (400 << 20))))]
+    return [("bomb.zip", zipped(("eq.xml", SAMPLE + b" " * (150 << 20))))]
 
 
 def zip_of_bombs() -> Upload:
-    bomb = zipped(("a.xml", b"<a>" + b" " * (100 << 20)))
+    bomb = zipped(("a.xml", b"<a>" + b" " * (40 << 20)))
     return [("bombs.zip", zipped(*((f"{k}.zip", bomb) for k in range(50))))]
 
 
@@ -102,18 +101,17 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def outcome(name: str) -> dict[str, object]:
-    """What became of one upload: codes of the errors, CPU time [s] and growth of the peak memory [MB]."""
-    upload = next(make for make in HOSTILE if make.__name__ == name)()
-    import_grid([("sample.xml", SAMPLE)])
-    start, memory = time.process_time(), peak_mb()
+def outcome(upload: Upload) -> dict[str, object]:
+    """What became of one upload: codes of the errors, CPU time [s] and peak memory so far [MB]."""
+    start = time.process_time()
+    codes: list[str] = []
     try:
         import_grid(upload)
-        codes = []
     except GridRejected as rejected:
         codes = sorted({problem.code for problem in rejected.problems if problem.severity == "error"})
-    return {"codes": codes, "cpu_s": time.process_time() - start, "grown_mb": peak_mb() - memory}
+    return {"codes": codes, "cpu_s": time.process_time() - start, "peak_mb": peak_mb()}
 
 
 if __name__ == "__main__":
-    print(json.dumps(outcome(sys.argv[1])))
+    import_grid([("sample.xml", SAMPLE)])  # compiled functions are loaded
+    print(json.dumps({make.__name__: outcome(make()) for make in HOSTILE}))

@@ -1,16 +1,17 @@
-"""Hostile uploads are refused within bounds of time and memory, each in a process of its own."""
+"""Hostile uploads are refused within bounds of time and memory, in a process of their own."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 TESTS = Path(__file__).parents[2]
 CPU_S = 10.0
-GROWTH_MB = 500.0
+PEAK_MB = 1000.0  # with interpreter, libraries and the uploads themselves
 
 # Upload and the code that it is refused with.
 EXPECTED = {
@@ -31,20 +32,24 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("name", list(EXPECTED))
-def test_a_hostile_upload_is_refused_within_bounds(name: str) -> None:
-    command = [sys.executable, "-m", "validation.grids.hostile", name]
-
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Any]:
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "validation.grids.hostile"],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=True,
     )
+    return dict(json.loads(done.stdout))
 
-    found = json.loads(done.stdout)
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(EXPECTED))
+def test_a_hostile_upload_is_refused_within_bounds(outcomes: dict[str, Any], name: str) -> None:
+    found = outcomes[name]
+
     assert EXPECTED[name] in found["codes"]
     assert found["cpu_s"] < CPU_S
-    assert found["grown_mb"] < GROWTH_MB
+    assert found["peak_mb"] < PEAK_MB

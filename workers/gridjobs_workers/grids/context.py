@@ -27,6 +27,8 @@ class Context:
         self._report(rows, code, detail, is_error=False)
 
     def _report(self, rows: Rows, code: str, detail: str, *, is_error: bool) -> None:
+        if not len(rows):
+            return
         report = self.problems.error if is_error else self.problems.warning
         mrids = self.table.mrid(rows).tolist()
         classes = self.table.class_names(rows).tolist()

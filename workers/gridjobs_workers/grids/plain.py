@@ -17,6 +17,7 @@ OBJECT_DEPTH: Final = 2
 PROPERTY_DEPTH: Final = 3
 KEPT: Final = {f"{RDF}{SEPARATOR}{name}": name for name in ("ID", "about", "resource")}
 CHUNK_BYTES: Final = 1 << 20
+MAX_PIECES: Final = 10_000
 MAX_LOCAL_NAME: Final = 200  # with a prefix it stays below what the scanner takes
 UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -35,6 +36,7 @@ class PlainWriter:
         self.parser.CharacterDataHandler = self._characters
         self.prefixes: dict[str, str] = {}
         self.has_nested = False
+        self._written = bytearray()
         self._pieces: list[str] = ["<r>"]
         self._line = 1
         self._depth = 0
@@ -57,7 +59,8 @@ class PlainWriter:
         except (expat.ExpatError, ValueError, LookupError) as error:
             raise malformed(error) from error
         self._pieces.append("</r>")
-        return "".join(self._pieces).encode()
+        self._flush()
+        return bytes(self._written)
 
     def _start(self, name: str, attributes: list[str]) -> None:
         self._depth += 1
@@ -85,7 +88,13 @@ class PlainWriter:
             self._pieces.append(f"<{tag}{self._resource}>{text}</{tag}>")
         elif self._depth == OBJECT_DEPTH:
             self._pieces.append(f"</{self._open_tag}>")
+            if len(self._pieces) > MAX_PIECES:
+                self._flush()
         self._depth -= 1
+
+    def _flush(self) -> None:
+        self._written += "".join(self._pieces).encode()
+        self._pieces.clear()
 
     def _characters(self, text: str) -> None:
         if self._depth == PROPERTY_DEPTH:

@@ -65,6 +65,8 @@ class CimTable:
         for name in names:
             missing = np.flatnonzero(np.isnan(result))
             where, at = self._columns.at(rows[missing], name)
+            if not len(where):
+                continue
             read, bad = values.floats(self._buffer, *self._columns.span(at))
             result[missing[where]] = read
             self._keep_bad(rows[missing[where]], at, bad, name)
@@ -76,6 +78,8 @@ class CimTable:
         for name in names:
             missing = np.flatnonzero(result < 0)
             where, at = self._columns.at(rows[missing], name)
+            if not len(where):
+                continue
             read = values.flags(self._buffer, *self._columns.span(at))
             result[missing[where]] = read
             self._keep_bad(rows[missing[where]], at, read < 0, name)
@@ -157,6 +161,8 @@ class CimTable:
 
     def _strings(self, rows: Rows, name: str, *, last_part: bool) -> Strings:
         where, at = self._columns.at(rows, name)
+        if not len(where):
+            return np.full(len(rows), "", dtype="U1")
         read = values.texts(self._buffer, *self._columns.span(at), last_part=last_part)
         result = np.full(len(rows), "", dtype=f"U{max(_width(read), 1)}")
         result[where] = read
