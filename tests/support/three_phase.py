@@ -7,9 +7,15 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
 from gridjobs_workers.estimation.measurements import Kind, Side
-from gridjobs_workers.estimation.three_phase.measurements import At, PhaseMeasurements, no_injection_at
+from gridjobs_workers.estimation.three_phase.measurements import (
+    V_AXIS,
+    At,
+    PhaseMeasurements,
+    no_injection_at,
+)
 from gridjobs_workers.grids.sequence import PHASE_SHIFT_RAD, from_sequences, kron_reduced, with_neutral
 from gridjobs_workers.grids.three_phase import Conductor, ThreePhaseNetwork, four_wire, series_two_port
+from support.three_phase_dense import dense_model
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -213,3 +219,30 @@ def meters(
 def with_noise(exact: PhaseMeasurements, rng: np.random.Generator) -> PhaseMeasurements:
     """The same meters with errors as their sigmas say."""
     return replace(exact, value=exact.value + exact.sigma * rng.standard_normal(len(exact)))
+
+
+def every_kind(feeder: Feeder, rng: np.random.Generator) -> PhaseMeasurements:
+    """Exact readings of every kind at every conductor it can be measured at, beside `meters`."""
+    n, of = feeder.network, PhaseMeasurements.of
+    bus, branch = np.arange(2, n.n_bus), np.arange(1, n.n_branch)
+    parts = [meters(feeder, rng)]
+    of_voltage = (At.A, At.AB, At.BC, At.CA, At.ABC, At.ZERO, *([At.N] if n.present[2, Conductor.N] else []))
+    of_current = (At.A, At.B, At.C, At.N, At.ABC, At.ZERO)
+    parts += [of(Kind.V_MAG, rng.choice(bus, 3, replace=False), at, 0, 0.003) for at in of_voltage]
+    parts += [
+        of(Kind.I_MAG, rng.choice(branch, 3), at, 0, 0.002, side=rng.integers(0, 2, 3)) for at in of_current
+    ]
+    for at in (At.A, At.ABC):
+        parts.append(of(Kind.I_AXIS, rng.choice(branch, 2), at, 0, 0.002, axis_rad=[0.3, 1.8]))
+        parts.append(of(Kind.P_FLOW, rng.choice(branch, 2), at, 0, 0.002, side=rng.integers(0, 2, 2)))
+        parts.append(of(Kind.Q_INJ, rng.choice(bus, 2), at, 0, 0.002))
+    parts += [
+        of(Kind.I_INJ_MAG, rng.choice(bus, 2), At.A, 0, 0.002),
+        of(Kind.I_INJ_AXIS, rng.choice(bus, 2), At.B, 0, 0.002, axis_rad=2.0),
+        of(V_AXIS, rng.choice(bus, 2), At.C, 0, 0.002, axis_rad=1.0),
+        of(Kind.V_ANG, [0, 0, 0], [At.A, At.B, At.C], 0, 0.002),
+        of(Kind.V_ANG, [4], At.BC, 0, 0.002),
+    ]
+    empty = PhaseMeasurements.join(parts)
+    values, _ = dense_model(n, empty, feeder.v)
+    return replace(empty, value=values)

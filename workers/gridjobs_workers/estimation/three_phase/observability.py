@@ -76,7 +76,7 @@ def complete(
 
 
 def assumptions(model: UnitModel, options: PhaseOptions) -> PhaseMeasurements:
-    """What is assumed about angles between phases and about displacement, where nothing else tells."""
+    """What is assumed about displacement and about angles between phases, in this order, where nothing tells."""
     start = model.start
     bus = np.repeat(start.islands.reference_bus, 3)
     phase = np.tile(np.arange(3), len(start.islands.reference_bus))
@@ -93,7 +93,7 @@ def assumptions(model: UnitModel, options: PhaseOptions) -> PhaseMeasurements:
     displaced = PhaseMeasurements.of(
         V_AXIS, both, At.ZERO, 0.0, options.displacement_sigma_pu, axis_rad=axis, is_pseudo=True
     )
-    return PhaseMeasurements.join((balanced, displaced))
+    return PhaseMeasurements.join((displaced, balanced))
 
 
 def floating_buses(network: ThreePhaseNetwork) -> Ints:

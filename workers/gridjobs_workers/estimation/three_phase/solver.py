@@ -5,6 +5,7 @@ minimise Σ (z_i − h_i(V))² / σ_i² subject to zero current where no equipme
 The linear algebra is that of the symmetric estimator: its kernels take phase nodes for buses.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,12 +13,14 @@ import numpy as np
 
 from gridjobs_workers.estimation.errors import NotConverged
 from gridjobs_workers.estimation.kernels.newton import factorised, largest, linear_step
+from gridjobs_workers.estimation.kernels.variance import pair_covariances
 from gridjobs_workers.estimation.linear import LinearModel
 from gridjobs_workers.estimation.three_phase.currents import assumed_axis_rad, without_direction
 from gridjobs_workers.estimation.three_phase.damped import minimise_damped
 from gridjobs_workers.estimation.three_phase.kernel import moved, residuals_at
 from gridjobs_workers.estimation.three_phase.layout import Layout, build_layout, with_axes
 from gridjobs_workers.estimation.three_phase.measurements import PhaseMeasurements
+from gridjobs_workers.estimation.three_phase.orthogonal import rotate
 from gridjobs_workers.estimation.three_phase.start import Start
 from gridjobs_workers.estimation.three_phase.terms import Wiring
 from gridjobs_workers.estimation.three_phase.zeros import zero_weights
@@ -27,7 +30,9 @@ _LARGEST_STEP = 1.0  # [rad, ln p.u.]: nothing physical moves further at once
 _CAREFUL = 0.05  # steps larger than this must shrink
 _SHORTEST = 1 / 64  # part of a step below which halving gives up
 _SMALLEST_PIVOT = 1e-15
+_LIGHTER = 0.01  # weight of exact zeros in normal equations: multipliers make them exact there
 _SMALL_CORRECTION = 1e-3  # relative to the step
+_STALLING, _PATIENCE = 0.8, 4  # steps that shrink by less, and how many of them show that digits are lost
 _ROUGHLY = 0.03  # how near to come without what has no direction at no load
 
 
@@ -65,6 +70,10 @@ class PhaseModel(LinearModel):
             wiring.structure, cast("Any", self.phases), cast("Any", start), measurements.sigma, zeros
         )
 
+        # Rows of the earliest nodes first: later ones then meet a factor that is there already.
+        first = np.repeat(self.phases.pairs.columns[self.phases.pairs.starts[:-1]], 2)
+        self._in_order = np.argsort(first, kind="stable")
+
     def evaluate(self, v: Complexes, targets: Floats, weights: Floats, layout: Layout | None = None) -> float:
         """Fill residuals and Jacobian at a state and return Σ w r².
 
@@ -76,6 +85,36 @@ class PhaseModel(LinearModel):
             space.values, space.jacobian, space.residuals,
         )  # fmt: skip
         return objective
+
+    def variances(self) -> Floats:
+        """Variance of each measurement's estimate, shape (n_measurement,), from the workspace's Jacobian and inverse."""
+        pairs, space = self.phases.pairs, self.space
+        covariances = np.empty(3 * self.phases.n_pair)
+        pair_covariances(
+            pairs.starts, pairs.slots, pairs.slot_starts, space.jacobian, space.inverse, covariances
+        )
+        pair, component = np.divmod(self.phases.row, 2)
+        found: Floats = covariances[3 * pair + 2 * component]
+        return found
+
+    def normalise(self, weights: Floats) -> int:
+        """Factorise the gain matrix of the Jacobian at hand; whether a pivot is not positive."""
+        return int(
+            factorised(
+                self.structure.pattern, self.phases.pairs, weights, self.free, self.space, _SMALLEST_PIVOT, 0.0, True
+            )
+        )  # fmt: skip
+
+    def orthogonalise(self, weights: Floats) -> int:
+        """Factorise by rotations of the Jacobian at hand; the number of states that nothing determines."""
+        counting = self._in_order[weights[self._in_order] > 0]
+        space, pairs = self.space, self.phases.pairs
+        return int(
+            rotate(
+                self.structure.pattern, pairs.starts, pairs.columns, space.jacobian, weights, counting, self.free,
+                space.blocks, space.inverse_diagonal, space.null,
+            )
+        )  # fmt: skip
 
 
 class Solver(PhaseModel):
@@ -89,6 +128,10 @@ class Solver(PhaseModel):
         if self._late.any():
             axis = assumed_axis_rad(wiring, start, measurements)
             self._assumed = with_axes(self.phases, measurements.at, axis)
+
+    def factorise(self, floor: float = 0.0) -> int:  # noqa: ARG002 -- any pivot counts
+        """Factorise at the Jacobian at hand, precisely enough for variances; see `orthogonal`."""
+        return self.orthogonalise(self.weights)
 
     def solve(
         self,
@@ -116,17 +159,27 @@ class Solver(PhaseModel):
         before = 0
         if start is None and (self._late & self.used).any():
             before = self._approach(v, targets, max_iterations)
-        try:
-            iterations, step = self._iterate(self.phases, v, targets, self.weights, tolerance, max_iterations)
-        except NotConverged:
-            v[:] = self.start.v if start is None else start
-            self._shifts[:] = 0.0
-            iterations, step = minimise_damped(self, v, targets, self._shifts, tolerance, 4 * max_iterations)
+        iterations, step = self._minimise(v, targets, tolerance, max_iterations)
         self.evaluate(v, targets, self.weights.copy())
         self.factorise()
         residuals = np.where(np.isnan(values), 0.0, self._residuals())
         scaled = residuals[self.used] / self.sigma[self.used]
         return Solution(v, residuals, float(scaled @ scaled), before + iterations, step)
+
+    def _minimise(
+        self, v: Complexes, targets: Floats, tolerance: float, max_iterations: int
+    ) -> tuple[int, float]:
+        """Fast steps; where they do not settle precise ones, then damped ones."""
+        begin = v.copy()
+        for is_precise in (False, True):
+            try:
+                return self._iterate(
+                    self.phases, v, targets, self.weights, tolerance, max_iterations, is_precise=is_precise
+                )
+            except NotConverged:
+                v[:] = begin
+                self._shifts[:] = 0.0
+        return minimise_damped(self, v, targets, self._shifts, tolerance, 4 * max_iterations)
 
     def _approach(self, v: Complexes, targets: Floats, max_iterations: int) -> int:
         """Come near without current magnitudes, or, where that is not observable, with assumed directions."""
@@ -149,21 +202,29 @@ class Solver(PhaseModel):
         fixed_weights: Floats,
         tolerance: float,
         max_iterations: int,
+        *,
+        is_precise: bool = False,
     ) -> tuple[int, float]:
         """Gauss-Newton in place, with halved steps where a large one grows (natural monotonicity test)."""
-        space, is_phase = self.space, self.start.is_phase
+        factorise = self.orthogonalise if is_precise else self.normalise
         weights = fixed_weights.copy()
-        size, part = np.inf, 1.0
+        if not is_precise:
+            weights[self.phases.constraint_rows] *= _LIGHTER
+        space, is_phase = self.space, self.start.is_phase
+        size, part, stalled = np.inf, 1.0, 0
         last, before = np.zeros_like(space.step), v.copy()
         for iteration in range(1, max_iterations + 1):
-            previous, size = size, self._step(layout, v, targets, weights, tolerance)
+            previous, size = size, self._step(layout, v, targets, weights, tolerance, factorise)
             if size > _CAREFUL and not size < 1.5 * previous:
-                if part < _SHORTEST or iteration == 1:
+                if part < _SHORTEST or iteration == 1 or not is_precise:
                     raise NotConverged(iteration, size, self._residuals())
                 part /= 2
                 size = previous
                 moved(before, is_phase, last, part, v)
                 continue
+            stalled = stalled + 1 if size > _STALLING * previous else 0
+            if stalled == _PATIENCE:
+                raise NotConverged(iteration, size, self._residuals())
             part = min(1.0, _LARGEST_STEP / size) if size > 0 else 1.0
             last[:] = space.step
             before[:] = v
@@ -174,13 +235,17 @@ class Solver(PhaseModel):
         raise NotConverged(max_iterations, size, self._residuals())
 
     def _step(
-        self, layout: Layout, v: Complexes, targets: Floats, weights: Floats, tolerance: float
+        self,
+        layout: Layout,
+        v: Complexes,
+        targets: Floats,
+        weights: Floats,
+        tolerance: float,
+        factorise: Callable[[Floats], int],
     ) -> float:
         """Solve the problem linearised at v for `space.step` and return its size, inf where that fails."""
         space, pattern, pairs = self.space, self.structure.pattern, self.phases.pairs
-        if not self.evaluate(v, targets, weights, layout) < np.inf:
-            return np.inf
-        if factorised(pattern, pairs, weights, self.free, space, _SMALLEST_PIVOT, 0.0, True):
+        if not self.evaluate(v, targets, weights, layout) < np.inf or factorise(weights):
             return np.inf
         linear_step(pattern, pairs, weights, self._shifts, space, _SMALL_CORRECTION, 0.1 * tolerance)
         size = float(largest(space.step))

@@ -34,7 +34,9 @@ _SEED = 1
 
 def unit_network(network: ThreePhaseNetwork) -> ThreePhaseNetwork:
     """The network with branches of size 1 to 2 and nothing else but earthed neutrals."""
-    own_f, own_t = _size(network.y_ff), _size(network.y_tt)
+    # By the positive sequence, so that at no load no current flows whatever the zero sequence.
+    balanced = network.positive_sequence()
+    own_f, own_t = _positive(balanced.y_ff, network.y_ff), _positive(balanced.y_tt, network.y_tt)
     drawn = np.random.default_rng(_SEED).uniform(1.0, 2.0, network.n_branch)
     across = (drawn / np.sqrt(own_f * own_t))[:, None, None]
     y_ft, y_tf = network.y_ft * across, network.y_tf * across
@@ -52,6 +54,11 @@ def unit_network(network: ThreePhaseNetwork) -> ThreePhaseNetwork:
         y_tt=np.where(line, -y_tf, y_tt),
         y_shunt=earthed,
     )
+
+
+def _positive(positive: Complexes, blocks: Complexes) -> Floats:
+    size = np.abs(positive)
+    return np.where(size > 0, size, _size(blocks))
 
 
 def _size(blocks: Complexes) -> Floats:
