@@ -1,6 +1,5 @@
 import random
 import re
-from html import unescape
 from typing import Any
 from xml.parsers import expat
 
@@ -11,6 +10,7 @@ from gridjobs_workers.grids import scan
 from gridjobs_workers.grids.document import DocumentReader, Scanned
 from gridjobs_workers.grids.head import XmlFault, read_head
 from gridjobs_workers.grids.limits import ImportLimits
+from gridjobs_workers.grids.values import unescape
 
 NAMESPACES = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:cim="http://cim#"'
 LIMITS = ImportLimits()

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridjobs_workers.grids.values import flags, floats, texts
@@ -15,6 +15,7 @@ def placed(values: list[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.frombuffer(b"".join(values) + bytes(16), dtype=np.uint8), starts, ends
 
 
+@settings(deadline=None)  # the first example loads what is compiled
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_numbers_read_as_they_were_written(numbers: list[float]) -> None:
     for written in ([repr(number) for number in numbers], [f"{number:.6e}" for number in numbers]):
@@ -76,10 +77,19 @@ def test_booleans_of_all_dialects() -> None:
 
 
 def test_strings_of_any_alphabet_with_entities() -> None:
-    written = ["plain", "A &amp; B &lt;", "Zürich", "東京", "", " spaced "]
+    written = [
+        "plain",
+        "A &amp; B &lt;",
+        "Zürich",
+        "東京",
+        "",
+        " spaced ",
+        "&#65;&#x1F600;",
+        "&amp;copy; &amp;#65;",
+    ]
 
     assert texts(*placed([text.encode() for text in written])).tolist() == [
-        "plain", "A & B <", "Zürich", "東京", "", "spaced",
+        "plain", "A & B <", "Zürich", "東京", "", "spaced", "A😀", "&copy; &#65;",
     ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Rewrites any well-formed RDF/XML into the plain shape that the scanner reads, line for line.
 
-Other encodings, namespaces declared anywhere, CDATA, character references and deeper nesting are rare in CIM
+Other encodings, namespaces declared anywhere, CDATA and deeper nesting are rare in CIM
 files but legal. A complete parser reads them here, so that there is one reader of objects behind, and its verdict
 on faults is final.
 """

@@ -2,7 +2,7 @@
 
 CIM documents are flat: a root, objects with an identifier, and properties that hold text or a reference. This
 scanner reads that shape of well-formed XML about as fast as memory is read, and gives up with `UNUSUAL` at
-anything else: other nesting, character references, CDATA, unknown attributes, and every fault. A complete parser
+anything else: other nesting, CDATA, unknown attributes, and every fault. A complete parser
 (`plain.py`) then has the last word. So the scanner never needs to explain a fault, and must only never accept one.
 
 The buffer ends with zero bytes, which XML forbids: every loop stops there without checking the length.
@@ -28,7 +28,7 @@ NONE: Final = NO_IDENTIFIER
 ID: Final = 1
 ABOUT: Final = 2
 TEXT: Final = 3
-ESCAPED: Final = 4  # text with predefined entities
+ESCAPED: Final = 4  # text with entities or character references
 RESOURCE: Final = 5
 OTHER: Final = 6  # rdf:datatype, xml:lang: allowed, not kept
 
@@ -97,7 +97,41 @@ def _same(buffer: Bytes, first: int, second: int, length: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _is_character(buffer: Bytes, at: int) -> bool:
+    """Whether `#65;` or `#x41;` stands at `at`, for a character that XML allows."""
+    base = 10
+    at += 1
+    if buffer[at] == 120:
+        base = 16
+        at += 1
+    value, digits = 0, 0
+    while True:
+        c = buffer[at] | 32 if base == 16 else buffer[at]
+        if 48 <= c <= 57:
+            value = value * base + (c - 48)
+        elif base == 16 and 97 <= c <= 102:
+            value = value * base + (c - 87)
+        else:
+            break
+        digits += 1
+        at += 1
+        if digits > 7:
+            return False
+    if digits == 0 or buffer[at] != SEMICOLON:
+        return False
+    return (
+        value in (9, 10, 13)
+        or 32 <= value <= 0xD7FF
+        or 0xE000 <= value <= 0xFFFD
+        or 0x10000 <= value <= 0x10FFFF
+    )
+
+
+@njit(cache=True, nogil=True)
 def _is_entity(buffer: Bytes, at: int) -> bool:
+    """Whether a predefined entity or a character reference follows a `&`."""
+    if buffer[at] == 35:
+        return _is_character(buffer, at)
     return (
         _starts_with(buffer, at, ENTITIES[0])
         or _starts_with(buffer, at, ENTITIES[1])

@@ -1,6 +1,6 @@
 """Compiled reading of values: numbers, booleans and strings from where they stand in the buffer."""
 
-from html import unescape
+import re
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from gridjobs_workers.grids.arrays import Bytes, Numbers
 
 MAX_TEXT_BYTES: Final = 256
+REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|(amp|lt|gt|quot|apos));")
+PREDEFINED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
 # Powers of ten that are exact as float64: a mantissa below 2**53 times or by one of these is correctly rounded
 # (W. D. Clinger, "How to read floating point numbers accurately", PLDI 1990).
@@ -157,3 +159,15 @@ def texts(buffer: Bytes, starts: Numbers, ends: Numbers, *, last_part: bool = Fa
     for k in np.flatnonzero(hard):
         strings[k] = unescape(letters[k].tobytes().rstrip(b"\0").decode(errors="ignore"))
     return strings
+
+
+def unescape(text: str) -> str:
+    """Resolve XML's five entities and character references, once."""
+    return REFERENCE.sub(_referred, text)
+
+
+def _referred(match: re.Match[str]) -> str:
+    hexadecimal, decimal, name = match.groups()
+    if name:
+        return PREDEFINED[name]
+    return chr(int(hexadecimal, 16) if hexadecimal else int(decimal))
