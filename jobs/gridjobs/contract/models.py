@@ -167,6 +167,13 @@ class EstimationRequest(BaseModel):
     `unit`, `sigma`, `accuracy_class`, `id`. With several times each is a snapshot, estimated in order.
 
     """
+    calculation: Literal["symmetric", "asymmetric"] | None = "symmetric"
+    """
+    `symmetric` takes the three phases as balanced; a measurement of one phase stands for all three.
+    `asymmetric` estimates each phase of a three-phase grid whose neutral is earthed, with the zero-sequence
+    values of the grid model, or documented assumptions where it has none.
+
+    """
     pseudo_measurements: PseudoMeasurements | None = None
     default_sigmas: DefaultSigmas | None = None
     zero_injections: bool | None = True

@@ -26,7 +26,7 @@ def assemble(readings: Iterable[Reading], assumed: Assumed, scene: Scene) -> Row
     at_injection: dict[tuple[int, str], list[Reading]] = defaultdict(list)
     currents: dict[tuple[Place, str], Phasor] = defaultdict(dict)
     for reading in readings:
-        if (reason := _out_of_service(reading)) is not None:
+        if (reason := out_of_service(reading)) is not None:
             rows.unused.append((reading, reason))
         elif reading.place.at is At.INJECTION and reading.measurand.endswith("power"):
             at_injection[reading.place.injection, reading.measurand].append(reading)
@@ -50,7 +50,8 @@ def assemble(readings: Iterable[Reading], assumed: Assumed, scene: Scene) -> Row
     return rows
 
 
-def _out_of_service(reading: Reading) -> str | None:
+def out_of_service(reading: Reading) -> str | None:
+    """Why nothing can be done with a reading; None when it can."""
     place = reading.place
     if place.bus < 0:
         return "the component is de-energised"

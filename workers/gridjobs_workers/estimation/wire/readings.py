@@ -41,6 +41,12 @@ class Reading:
         return self.value * self.factor + self.offset
 
     @property
+    def phase_value_pu(self) -> float:
+        """The value in per unit of its own phase: an angle is that of the phase, not of phase A."""
+        lead = PHASE_LEAD_RAD[self.phase] if self.measurand.endswith("angle") else 0.0
+        return self.value_pu - lead
+
+    @property
     def sigma_pu(self) -> float:
         """The standard deviation in the core's per unit."""
         return max(self.sigma * abs(self.factor), SMALLEST_SIGMA_PU)

@@ -15,9 +15,12 @@ from gridjobs.contract.models import (
 )
 from gridjobs_workers.estimation.measurements import Measurements
 from gridjobs_workers.estimation.options import BadData, OnUnobservable, Options
+from gridjobs_workers.estimation.three_phase.measurements import PhaseMeasurements
+from gridjobs_workers.estimation.three_phase.options import PhaseOptions
 from gridjobs_workers.estimation.wire.assemble import assemble
-from gridjobs_workers.estimation.wire.pseudo import assume, levels
-from gridjobs_workers.estimation.wire.readings import read
+from gridjobs_workers.estimation.wire.phases import PhaseRows, assemble_phases
+from gridjobs_workers.estimation.wire.pseudo import Assumed, assume, levels
+from gridjobs_workers.estimation.wire.readings import Reading, read
 from gridjobs_workers.estimation.wire.rows import Rows
 from gridjobs_workers.estimation.wire.scene import Scene
 from gridjobs_workers.grids.network import Ints
@@ -58,10 +61,36 @@ class Wishes:
         Raises:
             BadMeasurements: With all faults at once.
         """
+        return assemble(*self._read(measurements, scene), scene)
+
+    def phase_rows(self, measurements: Iterable[Mapping[str, Any]], scene: Scene) -> PhaseRows:
+        """Arrange one snapshot's measurements phase by phase; as `rows`."""
+        return assemble_phases(*self._read(measurements, scene), scene)
+
+    def phase_measurements(self, rows: PhaseRows, scene: Scene) -> PhaseMeasurements:
+        """Return the three-phase core's measurements."""
+        return rows.measurements(self._zero_injection(scene))
+
+    def phase_options(self, scene: Scene) -> PhaseOptions:
+        """Return the three-phase core's options; assumed loads are measurements there already."""
+        options = self.options(scene)
+        partial = options.observability is OnUnobservable.PARTIAL
+        return PhaseOptions(
+            observability=OnUnobservable.PARTIAL if partial else OnUnobservable.REQUIRE,
+            reference_bus=options.reference_bus,
+            reference_angle_rad=options.reference_angle_rad,
+            tolerance=options.tolerance,
+            max_iterations=options.max_iterations,
+            bad_data=options.bad_data,
+            false_alarm=options.false_alarm,
+            max_rejected=options.max_rejected,
+        )
+
+    def _read(self, measurements: Iterable[Mapping[str, Any]], scene: Scene) -> tuple[list[Reading], Assumed]:
         readings = read(measurements, scene.places, scene.network, self.sigmas)
         source = str(self.pseudo.source) if self.restores else "none"
         assumed = assume(scene.model, source, float(self.pseudo.sigma_percent or 50.0))
-        return assemble(readings, assumed, scene)
+        return readings, assumed
 
     def measurements(self, rows: Rows, scene: Scene) -> Measurements:
         """Return the core's measurements, with the nodes that are known to inject nothing."""

@@ -1,18 +1,46 @@
 """What the estimate says about each measurement of the request, in the request's own unit."""
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gridjobs_workers.estimation.report import MeasurementReport, Status
 from gridjobs_workers.estimation.wire.readings import Reading
 from gridjobs_workers.estimation.wire.rows import Role, Rows, Source
 from gridjobs_workers.grids.model import GridModel
+from gridjobs_workers.grids.network import Floats, Ints
 
 Row = dict[str, Any]
+Bools = NDArray[np.bool_]
 STATUS = {Status.USED: "used", Status.REJECTED: "rejected", Status.UNUSED: "unused"}
 
 
-def measurement_rows(rows: Rows, report: MeasurementReport, model: GridModel, base_mva: float) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What an estimate says about each of the core's measurements, shape (n,) each; see the cores' reports."""
+
+    residual_pu: Floats
+    normalized_residual: Floats
+    is_critical: Bools
+    critical_set: Ints
+    status: Ints
+
+    @classmethod
+    def of(cls, report: MeasurementReport) -> Self:
+        """Take over what the symmetric core says."""
+        return cls(
+            report.residual_pu,
+            report.normalized_residual,
+            report.is_critical,
+            report.critical_set,
+            report.status,
+        )
+
+
+def measurement_rows(rows: Rows, verdicts: Verdicts, model: GridModel, base_mva: float) -> list[Row]:
     """One row a measurement of the request in its order, then one an assumed injection.
 
     The residual of a sum is shared among its parts in proportion to their variances, as weighted least squares
@@ -21,14 +49,15 @@ def measurement_rows(rows: Rows, report: MeasurementReport, model: GridModel, ba
     given: list[Row] = []
     assumed: list[Row] = []
     for row, sources in enumerate(rows.sources):
-        state, residual_pu = _state(report, row), float(report.residual_pu[row])
+        state, residual_pu = _state(verdicts, row), float(verdicts.residual_pu[row])
         for source in sources:
             if source.reading is not None:
                 given.append(_of_reading(source.reading, _residual(source, residual_pu)) | state)
             else:
-                residual = -residual_pu * source.variance_share * base_mva
-                sigma = rows.sigma[row] * math.sqrt(source.variance_share) * base_mva
-                assumed.append(_of_assumption(source, residual, sigma, model, base_mva) | state)
+                base = base_mva if source.phase == "ABC" else base_mva / 3.0
+                residual = -residual_pu * source.variance_share * base
+                sigma = rows.sigma[row] * math.sqrt(source.variance_share) * base
+                assumed.append(_of_assumption(source, residual, sigma, model, base) | state)
     for reading, reason in rows.unused:
         given.append(_of_reading(reading, None) | {"critical": False, "status": "unused", "reason": reason})
     given.sort(key=lambda found: found["index"])
@@ -39,17 +68,18 @@ def measurement_name(source: Source, model: GridModel) -> Row:
     """Name a measurement: what the user called it, or the assumed injection."""
     reading = source.reading
     if reading is None:
-        return {"component": str(model.injections.mrid[source.injection]), "measurand": source.measurand}
+        assumed = {"component": str(model.injections.mrid[source.injection]), "measurand": source.measurand}
+        return assumed if source.phase == "ABC" else {**assumed, "phase": source.phase}
     name: Row = {"index": reading.index, "component": reading.component, "measurand": reading.measurand}
     optional = {"id": reading.name or None, "side": reading.side, "phase": reading.phase}
     return name | {key: value for key, value in optional.items() if value is not None}
 
 
-def _state(report: MeasurementReport, row: int) -> Row:
-    critical, status = bool(report.is_critical[row]), Status(int(report.status[row]))
-    in_set = int(report.critical_set[row])
+def _state(verdicts: Verdicts, row: int) -> Row:
+    critical, status = bool(verdicts.is_critical[row]), Status(int(verdicts.status[row]))
+    in_set = int(verdicts.critical_set[row])
     return {
-        "normalized_residual": None if critical else float(report.normalized_residual[row]),
+        "normalized_residual": None if critical else float(verdicts.normalized_residual[row]),
         "critical": critical,
         "critical_set": in_set if in_set >= 0 else None,
         "status": STATUS[status],
@@ -92,7 +122,7 @@ def _of_assumption(source: Source, residual: float, sigma: float, model: GridMod
     return {
         "component": str(model.injections.mrid[source.injection]),
         "measurand": source.measurand,
-        "phase": "ABC",
+        "phase": source.phase,
         "unit": "MW" if source.measurand == "active_power" else "Mvar",
         "value": value,
         "estimate": value - residual,

@@ -9,7 +9,7 @@ import pyarrow as pa
 from gridjobs_workers.estimation.measurements import Measurements
 from gridjobs_workers.estimation.report import Estimate, Status
 from gridjobs_workers.estimation.wire import tables
-from gridjobs_workers.estimation.wire.residuals import measurement_name, measurement_rows
+from gridjobs_workers.estimation.wire.residuals import Verdicts, measurement_name, measurement_rows
 from gridjobs_workers.estimation.wire.rows import Rows
 from gridjobs_workers.estimation.wire.scene import Scene
 from gridjobs_workers.estimation.wire.sight import Sight
@@ -125,7 +125,9 @@ def snapshot_tables(snapshot: Snapshot, scene: Scene) -> dict[str, list[dict[str
         "nodes": tables.rows_of(tables.nodes(model, network, estimate)),
         "branches": tables.rows_of(tables.branches(model, network, estimate)),
         "injections": tables.rows_of(tables.injections(model, network, estimate)),
-        "measurements": measurement_rows(snapshot.rows, estimate.measurements, model, network.base_mva),
+        "measurements": measurement_rows(
+            snapshot.rows, Verdicts.of(estimate.measurements), model, network.base_mva
+        ),
     }
 
 

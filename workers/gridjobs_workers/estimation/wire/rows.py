@@ -27,6 +27,7 @@ class Source:
     injection: int = -1  # row of the grid model
     value_pu: float = 0.0  # of a SHARE: the part's value; of ACROSS: the phasor's magnitude
     variance_share: float = 1.0
+    phase: str = "ABC"
 
 
 @dataclass(slots=True)
