@@ -145,6 +145,12 @@ def test_two_versions_of_a_model_do_not_go_together() -> None:
     assert "repeated_model" in codes([*grid.documents(), (f"new {name}", changed)])
 
 
+def test_two_profiles_under_one_mrid_are_remarked() -> None:
+    uploads = [(name, content.replace(b"model-TP", b"model-EQ")) for name, content in two_buses().documents()]
+
+    assert [problem.code for problem in import_grid(uploads).problems] == ["repeated_model"]
+
+
 def test_dialects_are_not_mixed() -> None:
     older, newer = two_buses(), two_buses()
     newer.cim = "http://iec.ch/TC57/CIM100#"

@@ -3,6 +3,7 @@ import pytest
 from support.cgmes import Enum, Grid, Ref, two_buses
 
 from gridjobs_workers.grids.build import import_grid
+from gridjobs_workers.grids.problems import GridRejected
 from gridjobs_workers.grids.reduce import to_network
 
 
@@ -169,8 +170,6 @@ def test_an_mrid_that_differs_from_the_identifier_is_known_under_both() -> None:
 
 
 def test_nodes_of_different_voltages_cannot_be_joined() -> None:
-    from gridjobs_workers.grids.problems import GridRejected
-
     grid = two_buses()
     grid.node("c", kv=110)
     grid.add("EQ", "Breaker", "switch")
@@ -187,3 +186,41 @@ def test_the_phase_of_an_enumeration_does_not_matter_here() -> None:
     grid.about("EQ", "Terminal", "line-1", Terminal__phases=Enum("PhaseCode.ABC"))
 
     assert not import_grid(grid.documents()).problems
+
+
+def unplaced_line(*, connected: bool) -> Grid:
+    """A line from node a whose second terminal has no node, as exporters leave what is switched off."""
+    grid = two_buses()
+    grid.add("EQ", "ACLineSegment", "off", ACLineSegment__r=1, ACLineSegment__x=2)
+    grid.terminals("off", "a")
+    grid.add(
+        "EQ", "Terminal", "off-2", ACDCTerminal__sequenceNumber=2, Terminal__ConductingEquipment=Ref("off")
+    )
+    grid.add("SSH", "Terminal", "off-2", ACDCTerminal__connected=connected)
+    return grid
+
+
+def test_a_disconnected_terminal_needs_no_node() -> None:
+    model = import_grid(unplaced_line(connected=False).documents())
+
+    row = model.branches.mrid.tolist().index("off")
+    assert not model.problems
+    assert (model.branches.from_closed[row], model.branches.to_closed[row]) == (True, False)
+    assert not model.buses.energised[model.branches.to_bus[row]]
+    assert to_network(model).n_bus == 2
+
+
+def test_a_connected_terminal_without_a_node_is_remarked() -> None:
+    model = import_grid(unplaced_line(connected=True).documents())
+
+    assert [(problem.code, problem.mrid) for problem in model.problems] == [("node_missing", "off-2")]
+
+
+def test_without_any_topology_the_grid_is_rejected() -> None:
+    grid = two_buses()
+    grid.bodies["TP"] = [body for body in grid.bodies["TP"] if "cim:Terminal " not in body]
+
+    with pytest.raises(GridRejected) as rejected:
+        import_grid(grid.documents())
+
+    assert "topology_missing" in [problem.code for problem in rejected.value.problems]

@@ -8,7 +8,7 @@ import numpy as np
 
 from gridjobs_workers.grids.arrays import Floats
 from gridjobs_workers.grids.buses import build_buses, report_no_voltage, with_reference, with_stars
-from gridjobs_workers.grids.checks import report_bad_values, report_left_out, report_switches
+from gridjobs_workers.grids.checks import report_bad_values, report_left_out, report_switches, report_unplaced
 from gridjobs_workers.grids.components import Components, list_components
 from gridjobs_workers.grids.conductors import conductor_branches, read_conductors, shorted
 from gridjobs_workers.grids.context import Context
@@ -102,6 +102,7 @@ def build_model(context: Context, name: str) -> ImportedGrid:
     switches = read_switches(context)
     report_switches(context)
     report_left_out(context)
+    report_unplaced(context)
     around = _surroundings(context, switches)
     topology, base_kv = around.topology, around.base_kv
     conventions = _conventions(context, around)

@@ -1,29 +1,9 @@
 """Problems that show only once everything is read."""
 
-from typing import Final
-
 import numpy as np
 
-from gridjobs_workers.grids.conductors import KINDS as CONDUCTORS
+from gridjobs_workers.grids.classes import MODELLED, SWITCHES, WITHOUT_EFFECT
 from gridjobs_workers.grids.context import Context
-from gridjobs_workers.grids.injections import KINDS as INJECTIONS
-from gridjobs_workers.grids.shunts import CLASSES as SHUNTS
-from gridjobs_workers.grids.topology import SWITCH_CLASSES
-
-# Equipment with terminals that a balanced power flow does not see.
-WITHOUT_EFFECT: Final = (
-    "BusbarSection", "Junction", "Connector", "Ground", "PetersenCoil", "GroundingImpedance",
-    "EarthFaultCompensator", "Clamp",
-)  # fmt: skip
-MODELLED: Final = (
-    *CONDUCTORS,
-    *INJECTIONS,
-    *SHUNTS,
-    *SWITCH_CLASSES,
-    *WITHOUT_EFFECT,
-    "PowerTransformer",
-    "",
-)
 
 
 def report_left_out(context: Context) -> None:
@@ -31,20 +11,32 @@ def report_left_out(context: Context) -> None:
     equipment = np.unique(context.terminals.equipment)
     names, count = np.unique(context.table.class_names(equipment[equipment >= 0]), return_counts=True)
     for name, number in zip(names.tolist(), count.tolist(), strict=True):
-        if name not in MODELLED:
+        if name and name not in (*MODELLED, *WITHOUT_EFFECT):
             context.problems.warning("unsupported_equipment", f"{number} of class {name} are left out")
 
 
 def report_switches(context: Context) -> None:
     """Report switches that cannot be placed."""
     table, terminals = context.table, context.terminals
-    row = table.rows(*SWITCH_CLASSES)
+    row = table.rows(*SWITCHES)
     grounding = np.isin(table.class_names(row), ("GroundDisconnector",))
     lacking = (terminals.count(row) < 2) & ~grounding
     context.error("terminal_missing", "fewer than two terminals", row[lacking])
-    first, second = terminals.of(row, 0), terminals.of(row, 1)
-    lost = ~lacking & ~grounding & ((terminals.node[first] < 0) | (terminals.node[second] < 0))
-    context.error("node_missing", "a terminal has no node", row[lost])
+
+
+def report_unplaced(context: Context) -> None:
+    """Report connected terminals without a node: they hang in the air, as if they were open.
+
+    When no terminal at all has a node the topology is missing, which is an error.
+    """
+    terminals = context.terminals
+    unplaced = terminals.node == terminals.row
+    if unplaced.any() and (unplaced | (terminals.node < 0)).all():
+        detail = "no terminal has a node: the topology profile is missing, or the connectivity nodes are"
+        context.problems.error("topology_missing", detail)
+        return
+    detail = "is connected, but to no node: taken as open"
+    context.warning("node_missing", detail, terminals.row[unplaced & terminals.connected])
 
 
 def report_bad_values(context: Context) -> None:

@@ -8,20 +8,18 @@ import numpy as np
 import orjson
 
 from gridjobs_workers.grids.arrays import Floats, Rows, Strings
-from gridjobs_workers.grids.conductors import KINDS as CONDUCTOR_KINDS
+from gridjobs_workers.grids.classes import CONDUCTORS, INJECTIONS, NODES, SHUNTS, SWITCHES, TRANSFORMER
 from gridjobs_workers.grids.context import Context
-from gridjobs_workers.grids.injections import KINDS as INJECTION_KINDS
-from gridjobs_workers.grids.shunts import CLASSES as SHUNT_CLASSES
-from gridjobs_workers.grids.topology import SWITCH_CLASSES, Topology
+from gridjobs_workers.grids.topology import Topology
 
 CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
     "terminal": ("Terminal",),
-    "node": ("ConnectivityNode", "TopologicalNode", "BusbarSection", "Junction"),
-    "switch": SWITCH_CLASSES,
-    "shunt": SHUNT_CLASSES,
-    "injection": tuple(INJECTION_KINDS),
-    "transformer": ("PowerTransformer",),
-    "branch": tuple(CONDUCTOR_KINDS),
+    "node": NODES,
+    "switch": SWITCHES,
+    "shunt": SHUNTS,
+    "injection": tuple(INJECTIONS),
+    "transformer": (TRANSFORMER,),
+    "branch": tuple(CONDUCTORS),
 }
 
 

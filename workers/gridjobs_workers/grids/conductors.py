@@ -1,22 +1,16 @@
 """Lines, series compensators and equivalent branches."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from gridjobs_workers.grids.arrays import Bools, Floats, Rows, complexes
+from gridjobs_workers.grids.classes import CONDUCTORS
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import Branches, BranchKind
 from gridjobs_workers.grids.parts import PlacedBranches, pi_admittances
 from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
-
-KINDS: Final = {
-    "ACLineSegment": BranchKind.LINE,
-    "SeriesCompensator": BranchKind.SERIES_COMPENSATOR,
-    "EquivalentBranch": BranchKind.EQUIVALENT_BRANCH,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +26,18 @@ class Conductors:
 
 
 def read_conductors(context: Context) -> Conductors:
-    """Read all conductors that have two terminals with a node; the others are errors."""
+    """Read all conductors that have two terminals; the others are errors."""
     table, terminals = context.table, context.terminals
-    rows = [table.rows(name) for name in KINDS]
+    rows = [table.rows(name) for name in CONDUCTORS]
     row = np.concatenate(rows)
-    kind = np.repeat([int(kind) for kind in KINDS.values()], [len(part) for part in rows])
+    kind = np.repeat([int(kind) for kind in CONDUCTORS.values()], [len(part) for part in rows])
     first, second = terminals.of(row, 0), terminals.of(row, 1)
     incomplete = (first < 0) | (second < 0)
     context.error("terminal_missing", "fewer than two terminals", row[incomplete])
-    lost = ~incomplete & ((terminals.node[first] < 0) | (terminals.node[second] < 0))
-    context.error("node_missing", "a terminal has no node", row[lost])
-    kept = ~incomplete & ~lost
-    row, kind, first, second = row[kept], kind[kept], first[kept], second[kept]
+    row, kind, first, second = (values[~incomplete] for values in (row, kind, first, second))
     # SSH of CGMES 3 repeats lines without values, so what no class gives is missing.
-    r = context.required(row, *(f"{name}.r" for name in KINDS))
-    x = context.required(row, *(f"{name}.x" for name in KINDS))
+    r = context.required(row, *(f"{name}.r" for name in CONDUCTORS))
+    x = context.required(row, *(f"{name}.x" for name in CONDUCTORS))
     return Conductors(row, kind, first, second, r, x)
 
 

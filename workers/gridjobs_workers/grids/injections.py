@@ -6,27 +6,13 @@ from typing import Final
 import numpy as np
 
 from gridjobs_workers.grids.arrays import Bools, Floats, Rows
+from gridjobs_workers.grids.classes import INJECTIONS
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import InjectionKind, Injections
 from gridjobs_workers.grids.regulation import Targets, plausible_kv, read_targets
 from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 
-KINDS: Final = {
-    "EnergyConsumer": InjectionKind.LOAD,
-    "ConformLoad": InjectionKind.LOAD,
-    "NonConformLoad": InjectionKind.LOAD,
-    "StationSupply": InjectionKind.LOAD,
-    "SynchronousMachine": InjectionKind.MACHINE,
-    "AsynchronousMachine": InjectionKind.MACHINE,
-    "ExternalNetworkInjection": InjectionKind.EXTERNAL,
-    "EnergySource": InjectionKind.EXTERNAL,
-    "EquivalentInjection": InjectionKind.EQUIVALENT,
-    "PowerElectronicsConnection": InjectionKind.CONVERTER,
-    "CsConverter": InjectionKind.CONVERTER,
-    "VsConverter": InjectionKind.CONVERTER,
-    "StaticVarCompensator": InjectionKind.STATIC_VAR,
-}
 ACTIVE: Final = (
     "EnergyConsumer.p", "RotatingMachine.p", "ExternalNetworkInjection.p", "EnergySource.activePower",
     "EquivalentInjection.p", "PowerElectronicsConnection.p", "ACDCConverter.p", "EnergyConsumer.pfixed",
@@ -69,12 +55,12 @@ def read_power_flows(table: CimTable) -> PowerFlows:
 def read_injections(context: Context, topology: Topology, base_kv: Floats, sv_kv: Floats) -> Injections:
     """Read everything that draws or feeds power at one terminal, and the solution's bus injections."""
     table, terminals = context.table, context.terminals
-    rows = [table.rows(name) for name in KINDS]
+    rows = [table.rows(name) for name in INJECTIONS]
     row = np.concatenate(rows)
-    kind = np.repeat([int(kind) for kind in KINDS.values()], [len(part) for part in rows])
+    kind = np.repeat([int(kind) for kind in INJECTIONS.values()], [len(part) for part in rows])
     position = terminals.of(row, 0)
-    without = (position < 0) | (terminals.node[position] < 0)
-    context.error("node_missing", "has no terminal with a node", row[without])
+    without = position < 0
+    context.error("terminal_missing", "has no terminal", row[without])
     row, kind, position = row[~without], kind[~without], position[~without]
     bus = topology.bus_of_terminal[position]
     flows = read_power_flows(table)

@@ -138,13 +138,15 @@ def check_parts(parts: list[Part], problems: Problems) -> None:
 
 
 def _check_models(parts: list[Part], problems: Problems) -> None:
-    models: dict[str, str] = {}
+    models: dict[str, Part] = {}
     for part in parts:
         header = part.header
-        if header.mrid and header.mrid in models:
-            detail = f"the same model as {models[header.mrid]} with other content"
-            problems.error("repeated_model", detail, file=part.file, line=header.line, mrid=header.mrid)
-        models.setdefault(header.mrid, part.file)
+        other = models.setdefault(header.mrid, part)
+        if header.mrid and other is not part:
+            # Two versions of one profile exclude each other; two profiles under one mRID are careless only.
+            report = problems.error if set(other.header.profiles) & set(header.profiles) else problems.warning
+            detail = f"the same model as {other.file} with other content"
+            report("repeated_model", detail, file=part.file, line=header.line, mrid=header.mrid)
     for part in parts:
         for needed in part.header.dependencies:
             if needed not in models:

@@ -1,31 +1,23 @@
 """Shunt compensators and equivalent shunts."""
 
-from typing import Final
-
 import numpy as np
 
 from gridjobs_workers.grids.arrays import Floats, Rows
+from gridjobs_workers.grids.classes import SHUNTS
 from gridjobs_workers.grids.context import Context
 from gridjobs_workers.grids.model import Shunts
 from gridjobs_workers.grids.regulation import read_targets
 from gridjobs_workers.grids.table import CimTable
 from gridjobs_workers.grids.topology import Topology
 
-CLASSES: Final = (
-    "LinearShuntCompensator",
-    "NonlinearShuntCompensator",
-    "ShuntCompensator",
-    "EquivalentShunt",
-)
-
 
 def read_shunts(context: Context, topology: Topology, base_kv: Floats) -> Shunts:
     """Read shunts at the sections in use: the solution's, else the set ones, else the normal ones."""
     table, terminals = context.table, context.terminals
-    row = table.rows(*CLASSES)
+    row = table.rows(*SHUNTS)
     position = terminals.of(row, 0)
-    without = (position < 0) | (terminals.node[position] < 0)
-    context.error("node_missing", "has no terminal with a node", row[without])
+    without = position < 0
+    context.error("terminal_missing", "has no terminal", row[without])
     row, position = row[~without], position[~without]
     sections = _sections(table, row)
     g, b = _admittance(table, row, sections)

@@ -161,7 +161,7 @@ def _quotient(above: Floats, below: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Points:
-    """Points of all tap changer tables: their table, step, and what stands there."""
+    """Points of all tap changer tables, by table and step: both, and what stands there."""
 
     table: Rows
     step: Floats
@@ -180,60 +180,70 @@ def _apply_tables(context: Context, taps: TapChangers) -> None:
     if not len(tabular):
         return
     points = _read_points(context.table)
+    own_r, own_x = (
+        context.table.number(taps.end, f"PowerTransformerEnd.{name}", default=0.0) for name in ("r", "x")
+    )
+    first = np.searchsorted(points.table, used, side="left")
+    last = np.searchsorted(points.table, used, side="right")
     for k in tabular.tolist():
-        rows = np.flatnonzero(points.table == used[k])
-        rows = rows[np.argsort(points.step[rows], kind="stable")]
+        rows = np.arange(first[k], last[k])
         _check_table(context, taps, k, points.step[rows])
         if len(rows):
-            _apply_table(context, taps, k, points, rows)
+            at = _apply_table(taps, k, points, rows)
+            _apply_ohms(context, taps, k, points, rows, at, (own_r[k], own_x[k]))
 
 
 def _read_points(table: CimTable) -> _Points:
     row = table.rows("RatioTapChangerTablePoint", "PhaseTapChangerTablePoint")
     owner = table.ref(row, "RatioTapChangerTablePoint.RatioTapChangerTable")
     owner = np.where(owner >= 0, owner, table.ref(row, "PhaseTapChangerTablePoint.PhaseTapChangerTable"))
+    step = table.number(row, "TapChangerTablePoint.step")
+    order = np.lexsort((step, owner))
+    row, owner, step = row[order], owner[order], step[order]
     change = [table.number(row, f"TapChangerTablePoint.{name}", default=0.0) for name in ("r", "x", "g", "b")]
     return _Points(
         owner,
-        table.number(row, "TapChangerTablePoint.step"),
+        step,
         table.number(row, "TapChangerTablePoint.ratio", default=1.0),
         table.number(row, "PhaseTapChangerTablePoint.angle", default=0.0),
         (change[0], change[1], change[2], change[3]),
     )
 
 
-def _apply_table(context: Context, taps: TapChangers, k: int, points: _Points, rows: Rows) -> None:
-    step, position = points.step[rows], taps.position[k]
-    at = rows[int(np.argmin(np.abs(step - position)))]
+def _apply_table(taps: TapChangers, k: int, points: _Points, rows: Rows) -> int:
+    """Apply the point nearest to the position in use; return it."""
+    at = int(rows[np.argmin(np.abs(points.step[rows] - taps.position[k]))])
     taps.ratio[k] = points.ratio[at] * np.exp(1j * np.deg2rad(points.angle_deg[at]))
-    if _apply_ohms(context, taps, k, points, rows, at):
-        return
     for factors, change in zip(
         (taps.r_factor, taps.x_factor, taps.g_factor, taps.b_factor), points.change_percent, strict=True
     ):
         factors[k] = 1 + change[at] / 100
+    return at
 
 
-def _apply_ohms(context: Context, taps: TapChangers, k: int, points: _Points, rows: Rows, at: int) -> bool:
-    """Apply a table that holds impedances where it should hold changes in percent; whether it is such a table.
+def _apply_ohms(
+    context: Context,
+    taps: TapChangers,
+    k: int,
+    points: _Points,
+    rows: Rows,
+    at: int,
+    own: tuple[float, float],
+) -> None:
+    """Correct a table that holds impedances where it should hold changes in percent.
 
     Some exporters write the winding's own r and x at the neutral step, in ohm.
     """
-    end = taps.end[k : k + 1]
-    own = [
-        float(context.table.number(end, f"PowerTransformerEnd.{name}", default=0.0)[0]) for name in ("r", "x")
-    ]
     r, x = points.change_percent[:2]
     neutral = rows[(points.ratio[rows] == 1) & (points.angle_deg[rows] == 0)]
     same = np.isclose(x[neutral], own[1], rtol=SAME_OHMS) & np.isclose(r[neutral], own[0], rtol=SAME_OHMS)
     if own[1] == 0 or not same.any():
-        return False
+        return
     context.warning(
         "tap_table_in_ohms", "its table holds impedances, not changes in percent", taps.row[k : k + 1]
     )
     taps.x_factor[k] = x[at] / own[1]
     taps.r_factor[k] = r[at] / own[0] if own[0] else 1.0
-    return True
 
 
 def _check_table(context: Context, taps: TapChangers, k: int, steps: Floats) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from gridjobs_workers.grids.arrays import Bools, Rows
+from gridjobs_workers.grids.classes import MODELLED
 from gridjobs_workers.grids.table import CimTable
 
 UNNUMBERED: Final = 99.0
@@ -18,7 +19,8 @@ class Terminals:
     Attributes:
         row: The terminal.
         equipment: What it belongs to, -1 where the reference is missing.
-        node: Topological node, else connectivity node, -1 where it has neither.
+        node: Topological node, else connectivity node. A terminal of modelled equipment that has neither is a node
+            itself, connected to nothing else; others have -1.
         topological: Topological node, -1 where it has none.
         connectivity: Connectivity node, -1 where it has none.
         connected: Whether it is connected.
@@ -54,12 +56,14 @@ def read_terminals(table: CimTable) -> Terminals:
     row, equipment = row[order], equipment[order]
     topological = table.ref(row, "Terminal.TopologicalNode")
     connectivity = table.ref(row, "Terminal.ConnectivityNode")
+    named = np.where(topological >= 0, topological, connectivity)
+    is_modelled = np.isin(table.class_names(equipment), MODELLED)
     position = np.full(table.size, -1, dtype=np.intp)
     position[row] = np.arange(len(row))
     return Terminals(
         row,
         equipment,
-        np.where(topological >= 0, topological, connectivity),
+        np.where(named >= 0, named, np.where(is_modelled, row, -1)),
         topological,
         connectivity,
         table.flag(row, "ACDCTerminal.connected", "Terminal.connected", default=True),

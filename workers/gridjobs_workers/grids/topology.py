@@ -1,19 +1,14 @@
 """Buses: nodes that closed switches and conductors without impedance make one."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gridjobs_workers.grids.arrays import Bools, Rows
+from gridjobs_workers.grids.classes import SWITCHES
 from gridjobs_workers.grids.context import Context
-
-SWITCH_CLASSES: Final = (
-    "Breaker", "Disconnector", "LoadBreakSwitch", "Switch", "ProtectedSwitch", "Fuse", "Jumper", "Cut", "Recloser",
-    "Sectionaliser", "GroundDisconnector", "DisconnectingCircuitBreaker", "CompositeSwitch",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ def read_switches(context: Context) -> SwitchStates:
     A switch with a disconnected terminal, or out of service, is open.
     """
     table, terminals = context.table, context.terminals
-    row = table.rows(*SWITCH_CLASSES)
+    row = table.rows(*SWITCHES)
     first, second = terminals.of(row, 0), terminals.of(row, 1)
     stated = table.flag(row, "Switch.open", "Switch.normalOpen", default=False)
     solved = table.rows("SvSwitch")

@@ -105,10 +105,9 @@ def _windings(context: Context, row: Rows, transformer: Rows, number: Rows, fact
 
 
 def _only_complete(context: Context, windings: Windings) -> Windings:
-    """Leave out, with an error, transformers with too few windings or a winding that has no node."""
-    terminals = context.terminals
-    placed = (windings.terminal >= 0) & (terminals.node[windings.terminal] >= 0)
-    context.error("node_missing", "the winding has no terminal with a node", windings.row[~placed])
+    """Leave out, with an error, transformers with too few windings or a winding that has no terminal."""
+    placed = windings.terminal >= 0
+    context.error("terminal_missing", "the winding has no terminal", windings.row[~placed])
     alone = windings.count < 2
     context.error("winding_missing", "fewer than two windings", np.unique(windings.transformer[alone]))
     without = np.setdiff1d(context.table.rows("PowerTransformer"), windings.transformer)
