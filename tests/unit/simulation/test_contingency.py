@@ -173,7 +173,7 @@ def test_threads_change_nothing() -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_remote_control_is_solved_case_by_case() -> None:
+def test_a_machine_that_loses_its_remote_bus_holds_its_own() -> None:
     network = network_of(4, [(0, 1, 0.05j), (1, 2, 0.05j), (0, 2, 0.08j), (2, 3, 0.02j)])
     inf = np.full(2, np.inf)
     controls = VoltageControls(
@@ -199,3 +199,20 @@ def test_two_lines_at_once_are_an_outage_like_any_other() -> None:
         assert not result.solved
     else:
         np.testing.assert_allclose(v, flow.v, atol=1e-6)
+
+
+def test_outages_with_voltages_held_from_afar_are_power_flows_too() -> None:
+    case = load_case("ieee_118")
+    controls = case.point.controls
+    # The machines at 9 and 25 hold the high-voltage sides of their transformers, 8 and 24 (0 to 117).
+    regulated = controls.bus.copy()
+    regulated[controls.bus == 9], regulated[controls.bus == 25] = 8, 24
+    point = replace(case.point, controls=replace(controls, regulated_bus=regulated))
+    remote = Case(case.network, point)
+    results, voltages = run(remote, [branch(b) for b in range(0, 186, 5)])
+    checked = 0
+    for result, v in zip(results, voltages, strict=True):
+        if result.n_islands == 1 and not result.dark_buses.size and result.solved:
+            np.testing.assert_allclose(v, solve_without(remote, 5 * result.outage).v, atol=2e-5)
+            checked += 1
+    assert checked > 25

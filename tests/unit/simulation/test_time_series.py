@@ -9,7 +9,12 @@ from support.cases import Case, load_case
 from gridjobs_workers.grids.network import Complexes
 from gridjobs_workers.simulation.limits import Limits
 from gridjobs_workers.simulation.limits import no_limits as unlimited
-from gridjobs_workers.simulation.power_flow import VoltageControls, branch_flows, solve_power_flow
+from gridjobs_workers.simulation.power_flow import (
+    TapChangers,
+    VoltageControls,
+    branch_flows,
+    solve_power_flow,
+)
 from gridjobs_workers.simulation.time_series import (
     Chunk,
     InvalidProfiles,
@@ -167,20 +172,48 @@ def test_voltage_dependent_loads_go_through_newton(case: Case) -> None:
     np.testing.assert_allclose(joined(chunks, "v_pu")[:, 39], np.abs(flow.v), atol=2e-7)
 
 
-def test_remote_control_goes_step_by_step(case: Case) -> None:
+def held_from_afar(case: Case, q_max_pu: float) -> Case:
+    """Machines at buses 17 and 13 that hold bus 15 together, two to one."""
+    inf = np.inf
     controls = VoltageControls(
-        np.array([0, 17]),
-        np.array([0, 16]),
-        np.array([1.0, 0.95]),
-        np.full(2, -np.inf),
-        np.full(2, np.inf),
-        np.ones(2),
+        np.array([0, 17, 13]),
+        np.array([0, 15, 15]),
+        np.array([1.0, 0.97, 0.97]),
+        np.array([-inf, -inf, -inf]),
+        np.array([inf, q_max_pu, inf]),
+        np.array([1.0, 2.0, 1.0]),
     )
-    remote = Case(case.network, replace(case.point, controls=controls))
+    return Case(case.network, replace(case.point, controls=controls))
+
+
+@pytest.mark.parametrize("q_max_pu", [np.inf, 0.05])
+def test_voltages_held_from_afar_go_side_by_side(case: Case, q_max_pu: float) -> None:
+    remote = held_from_afar(case, q_max_pu)
     power = case.point.s_pu[:, None] * np.linspace(0.5, 1.5, 40)
     summary, chunks = run(remote, power, unlimited(case.network))
-    assert "another bus" in summary.reason
-    np.testing.assert_allclose(joined(chunks, "v_pu")[16], 0.95, atol=1e-7)
+    v = joined(chunks, "v_pu")
+    np.testing.assert_allclose(v[15], 0.97, atol=1e-6)
+    for step in (0, 21, 39):
+        flow = solve_power_flow(case.network, replace(remote.point, s_pu=power[:, step]))
+        np.testing.assert_allclose(v[:, step], np.abs(flow.v), atol=1e-6)
+    assert summary.unsolved.size == 0
+
+
+def test_tap_changers_go_step_by_step() -> None:
+    meshed = load_case("ieee_14")
+    taps = TapChangers(
+        *(np.array([17]), np.array([True]), np.zeros(1), np.zeros(1), np.array([-8.0]), np.array([8.0])),
+        *(np.array([0.0125]), np.array([5]), np.array([1.02]), np.array([0.02])),
+    )
+    keep = np.array([0, 1, 2, 4])  # bus 5 is the tap changer's now
+    controls = meshed.point.controls
+    rest = VoltageControls.local(controls.bus[keep], controls.target_pu[keep])
+    moving = Case(meshed.network, replace(meshed.point, controls=rest, taps=taps))
+    power = meshed.point.s_pu[:, None] * np.linspace(0.6, 1.1, 12)
+    options = replace(EVERYTHING, taps="discrete")
+    summary, chunks = run(moving, power, unlimited(meshed.network), options)
+    assert "tap changers" in summary.reason
+    assert (np.abs(joined(chunks, "v_pu")[5] - 1.02) <= 0.01 + 1e-6).all()
 
 
 def test_steps_that_the_iterative_current_method_misses_are_solved_by_newton(case: Case) -> None:

@@ -6,18 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridjobs_workers.grids.network import Complexes, Floats, Ints, Network
+from gridjobs_workers.simulation.blocked_newton.controls import HOLDS, Controls
 from gridjobs_workers.simulation.blocked_newton.newton_kernel import CASES, newton
 from gridjobs_workers.simulation.blocked_newton.pattern import Pattern, pattern_of
 from gridjobs_workers.simulation.power_flow import OperatingPoint
 
 MAX_ITERATIONS = 20
 MOST_ROUNDS = 8
-Q_SLACK_PU = 1e-7
-V_SLACK_PU = 1e-6
-MOST_RELEASES = 2
 
-# What a bus does in a case.
-LOAD, HOLDS_V, REFERENCE, OFF, AT_MAX, AT_MIN = range(6)
+# What a bus is in a case: balanced, a reference of angle and magnitude, of the angle only, or without voltage.
+BALANCED, REFERENCE, ANGLE, OFF = range(4)
 
 
 class NotApplicable(Exception):
@@ -26,24 +24,22 @@ class NotApplicable(Exception):
 
 @dataclass(slots=True)
 class Lanes:
-    """Up to CASES cases, rows in the pattern's order.
+    """Up to CASES cases; rows in the pattern's order.
 
     Attributes:
         y: Admittances, shape (n_entry, CASES).
         s_pu: Power that does not depend on voltage, shape (n_row, CASES).
-        kind: What each bus does, shape (n_row, CASES).
-        q_min: Least reactive generation of the bus's voltage controls, shape (n_row, CASES).
-        q_max: Most of it.
+        role: What each bus is, shape (n_row, CASES).
+        state: State of each voltage control (`controls.HOLDS` ...), shape (n_control, CASES).
         alpha: Share of each bus in what the reference would feed, shape (n_row, CASES).
         reference: Row of the reference that `alpha` relieves, shape (CASES,).
-        v: Start voltages, later the solution, shape (n_row, CASES).
+        v: Start voltages, shape (n_row, CASES); references keep theirs.
     """
 
     y: Complexes
     s_pu: Complexes
-    kind: NDArray[np.int8]
-    q_min: Floats
-    q_max: Floats
+    role: NDArray[np.int8]
+    state: NDArray[np.int8]
     alpha: Floats
     reference: Ints
     v: Complexes
@@ -56,7 +52,7 @@ class Solved:
     Attributes:
         v: Voltages [p.u.], shape (n_row, CASES).
         s_pu: Power into the network, shape (n_row, CASES).
-        kind: What each bus ended up doing, shape (n_row, CASES).
+        state: State that each voltage control ended in, shape (n_control, CASES).
         mismatch_pu: Largest mismatch, NaN where diverged, shape (CASES,).
         converged: Shape (CASES,).
         iterations: Newton steps of the block.
@@ -64,7 +60,7 @@ class Solved:
 
     v: Complexes
     s_pu: Complexes
-    kind: NDArray[np.int8]
+    state: NDArray[np.int8]
     mismatch_pu: Floats
     converged: NDArray[np.bool_]
     iterations: int
@@ -85,26 +81,31 @@ class BlockedNewton:
         if reason := unsuited(point):
             raise NotApplicable(reason)
         self.network, self.point, self.q_limits, self.tolerance_pu = network, point, q_limits, tolerance_pu
-        self.pattern: Pattern = pattern_of(network)
-        rows, n = self.pattern.row_of, network.n_bus
-        self.y = network.admittance().data[self.pattern.y_source]
+        self.controls = Controls(point)
+        self.pattern: Pattern = pattern_of(network, self.controls.buses_from_afar())
+        self.controls.place(self.pattern)
+        entries = network.admittance()
+        y = entries.data.copy()
         if point.s_impedance_pu.size:
-            self.y[self.pattern.y_diagonal] -= np.conj(point.s_impedance_pu[self.pattern.order])
-        controls = point.controls
-        self.target_pu, self.q_min, self.q_max = np.ones(n), np.zeros(n), np.zeros(n)
-        self.target_pu[rows[controls.bus[::-1]]] = controls.target_pu[::-1]
-        np.add.at(self.q_min, rows[controls.bus], controls.q_min_pu)
-        np.add.at(self.q_max, rows[controls.bus], controls.q_max_pu)
-        self.kind = np.full(n, LOAD, dtype=np.int8)
-        self.kind[rows[controls.bus]] = HOLDS_V
-        self.kind[rows[point.reference_bus]] = REFERENCE
-        self.s_current = (
-            point.s_current_pu[self.pattern.order] if point.s_current_pu.size else np.zeros(n, dtype=complex)
-        )
-        self.alpha = np.zeros(n)
+            bus = np.repeat(np.arange(network.n_bus), np.diff(entries.indptr))
+            y[bus == entries.indices] -= np.conj(point.s_impedance_pu)
+        self.y = y[self.pattern.y_source]
+        self.s_current = self.by_row(point.s_current_pu) if point.s_current_pu.size else self.by_row(0j)
+        self.alpha = self.by_row(0.0)
         if point.participation.size and len(point.reference_bus) == 1 and point.participation.sum() > 0:
-            self.alpha[:] = point.participation[self.pattern.order] / point.participation.sum()
-        self.start = np.ones(n, dtype=complex) if start is None else start[self.pattern.order]
+            self.alpha = self.by_row(point.participation / point.participation.sum())
+        self.role = np.full(self.pattern.n_row, BALANCED, dtype=np.int8)
+        from_afar = np.isin(point.reference_bus, self.controls.bus_held_elsewhere)
+        self.role[self.pattern.row_of[point.reference_bus]] = np.where(from_afar, ANGLE, REFERENCE)
+        self.start = self.by_row(1 + 0j if start is None else start, fill=1.0)
+        self.start[self.pattern.row_of[point.reference_bus[~from_afar]]] = self._reference_v(~from_afar)
+
+    def by_row(self, values: NDArray | complex, fill: float = 0.0) -> NDArray:  # type: ignore[type-arg]
+        """Values of buses in the order of rows; `fill` for voltages held from afar."""
+        values = np.asarray(values)
+        rows = np.full(self.pattern.n_row, fill, dtype=values.dtype)
+        rows[self.pattern.row_of] = values
+        return rows
 
     def lanes(self) -> Lanes:
         """CASES copies of the base case."""
@@ -113,87 +114,81 @@ class BlockedNewton:
             return np.repeat(values[:, None], CASES, axis=1)
 
         reference = np.full(CASES, self.pattern.row_of[self.point.reference_bus[0]])
-        s = self.point.s_pu[self.pattern.order]
         return Lanes(
-            copies(self.y),
-            copies(s),
-            copies(self.kind),
-            copies(self.q_min),
-            copies(self.q_max),
-            copies(self.alpha),
-            reference,
-            copies(self.start),
+            y=copies(self.y),
+            s_pu=copies(self.by_row(self.point.s_pu)),
+            role=copies(self.role),
+            state=np.full((len(self.point.controls.bus), CASES), HOLDS, dtype=np.int8),
+            alpha=copies(self.alpha),
+            reference=reference,
+            v=copies(self.start),
         )
 
     def solve(self, lanes: Lanes) -> Solved:
         """Solve all cases, with reactive limits in rounds."""
-        kind, s_fixed = lanes.kind.copy(), lanes.s_pu
-        releases = np.zeros(kind.shape, dtype=np.int8)
+        state, releases = lanes.state.copy(), np.zeros(lanes.state.shape, dtype=np.int8)
         v_re, v_im = lanes.v.real.copy(), lanes.v.imag.copy()
+        shared = np.zeros(v_re.shape)
         iterations = 0
         for _ in range(MOST_ROUNDS):
-            at_limit = np.where(kind == AT_MAX, lanes.q_max, np.where(kind == AT_MIN, lanes.q_min, 0.0))
-            s_re, s_im, worst, used = self._newton(lanes, kind, s_fixed + 1j * at_limit, v_re, v_im)
+            s = lanes.s_pu + 1j * self.controls.fixed_q(state, self.pattern)
+            s_re, s_im, worst, used = self._newton(lanes, state, s, v_re, v_im, shared)
             iterations += used
             converged = worst < self.tolerance_pu
             if not self.q_limits:
                 break
-            q = s_im - s_fixed.imag
-            if not self._settle(lanes, kind, q, np.hypot(v_re, v_im), converged, releases):
+            q = self.controls.q(state, s_im - s.imag, shared)
+            if self.controls.settle(state, releases, q, np.hypot(v_re, v_im), converged):
                 break
-        v = v_re + 1j * v_im
-        return Solved(v, s_re + 1j * s_im, kind, worst, converged, iterations)
+        return Solved(v_re + 1j * v_im, s_re + 1j * s_im, state, worst, converged, iterations)
 
     def _newton(
-        self, lanes: Lanes, kind: NDArray[np.int8], s: Complexes, v_re: Floats, v_im: Floats
+        self, lanes: Lanes, state: NDArray[np.int8], s: Complexes, v_re: Floats, v_im: Floats, shared: Floats
     ) -> tuple[Floats, Floats, Floats, int]:
-        n, pattern = len(kind), self.pattern
+        n, pattern, ties = self.pattern.n_row, self.pattern, self.controls.ties
         s_re, s_im = np.empty((n, CASES)), np.empty((n, CASES))
         worst, surplus = np.empty(CASES), np.empty(CASES)
-        on = (kind != REFERENCE) & (kind != OFF)
-        loads = (kind == LOAD) | (kind == AT_MAX) | (kind == AT_MIN)
-        per_v2 = np.where(kind == OFF, 1.0 / (v_re**2 + v_im**2), 1.0 / self.target_pu[:, None] ** 2)
+        p_on = (lanes.role == BALANCED).astype(np.float64)
+        q_on = ((lanes.role == BALANCED) | (lanes.role == ANGLE)).astype(np.float64)
+        self.controls.hold(state, lanes.role == OFF, p_on, q_on)
+        # Rows without voltage and references keep the magnitude that they have.
+        per_v2 = np.where(lanes.role == BALANCED, self.controls.per_v2[:, None], 1.0 / (v_re**2 + v_im**2))
         iterations = newton(
             *(pattern.y_pointers, pattern.y_columns),
             *(pattern.lower_pointers, pattern.lower_columns, pattern.upper_pointers, pattern.upper_columns),
+            *(ties.pointers, ties.columns, ties.members, ties.is_held),
             *(lanes.y.real.copy(), lanes.y.imag.copy(), s.real.copy(), s.imag.copy()),
             *(self.s_current.real.copy(), self.s_current.imag.copy()),
-            *(on.astype(np.float64), loads.astype(np.float64), per_v2, lanes.alpha, lanes.reference),
-            *(v_re, v_im, s_re, s_im),
+            *(p_on, q_on, per_v2, self.controls.shares(state), shared, lanes.alpha, lanes.reference),
             *(
+                v_re,
+                v_im,
+                s_re,
+                s_im,
                 np.empty((n, 4, CASES)),
                 np.empty((len(pattern.upper_columns), 4, CASES)),
-                np.empty((n, 4, CASES)),
             ),
-            *(np.empty((n, 2, CASES)), self.tolerance_pu, MAX_ITERATIONS, worst, surplus),
+            *(
+                np.empty((n, 4, CASES)),
+                np.empty((n, 2, CASES)),
+                self.tolerance_pu,
+                MAX_ITERATIONS,
+                worst,
+                surplus,
+            ),
         )
         return s_re, s_im, worst, iterations
 
-    def _settle(
-        self,
-        lanes: Lanes,
-        kind: NDArray[np.int8],
-        q: Floats,
-        v_pu: Floats,
-        converged: NDArray[np.bool_],
-        releases: NDArray[np.int8],
-    ) -> bool:
-        """Move buses onto or off their reactive limits; True where any moved."""
-        holds = converged & (kind == HOLDS_V)
-        high, low = holds & (q > lanes.q_max + Q_SLACK_PU), holds & (q < lanes.q_min - Q_SLACK_PU)
-        kind[high], kind[low] = AT_MAX, AT_MIN
-        excess = v_pu - self.target_pu[:, None]
-        free = ((kind == AT_MAX) & (excess > V_SLACK_PU)) | ((kind == AT_MIN) & (excess < -V_SLACK_PU))
-        free &= converged & ~(high | low) & (releases < MOST_RELEASES)
-        kind[free] = HOLDS_V
-        releases[free] += 1
-        return bool(high.any() or low.any() or free.any())
+    def _reference_v(self, which: NDArray[np.bool_]) -> Complexes:
+        """Voltages of references that hold their own magnitude, shape (n,)."""
+        controls, buses = self.point.controls, self.point.reference_bus[which]
+        first = [np.flatnonzero(controls.regulated_bus == bus)[0] for bus in buses]
+        target = controls.target_pu[np.array(first, dtype=np.intp)]
+        return np.asarray(target * np.exp(1j * self.point.reference_rad[which]))
 
 
 def unsuited(point: OperatingPoint) -> str:
     """Why cases cannot be solved side by side, "" where they can."""
-    if not np.array_equal(point.controls.bus, point.controls.regulated_bus):
-        return "machines hold the voltage of another bus"
     if np.any(point.participation) and len(point.reference_bus) > 1:
         return "several references beside distributed slack"
     return ""

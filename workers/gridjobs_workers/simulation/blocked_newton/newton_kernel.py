@@ -3,6 +3,9 @@
 Cases differ in values (powers, admittances, what a bus holds), never in pattern, and stand side by side in
 `CASES` lanes. Unknowns are θ and ln |V| of every bus; the Jacobian is a sparse matrix of 2 × 2 blocks, eliminated
 without pivoting in the pattern's order. A row whose equation is off (`p_on` or `q_on` 0) becomes the identity.
+
+A voltage held from afar is a row of its own behind its buses: its first equation is ln |V| of the regulated bus,
+its first unknown the reactive power that its machines share; its second ones are idle.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -17,19 +20,26 @@ LONGEST_STEP = 0.5  # of |dθ + j d ln |V||
 
 @compiled
 def newton(
-    y_ptr, y_col, l_ptr, l_col, u_ptr, u_col, y_re, y_im, p, q, p_current, q_current, p_on, q_on, per_v2,
-    alpha, reference, v_re, v_im, s_re, s_im, work, upper, inverse, rhs, tolerance, max_iterations, worst, surplus,
+    y_ptr, y_col, l_ptr, l_col, u_ptr, u_col, x_ptr, x_col, x_member, is_held, y_re, y_im, p, q, p_current,
+    q_current, p_on, q_on, per_v2, share, shared, alpha, reference, v_re, v_im, s_re, s_im, work, upper, inverse,
+    rhs, tolerance, max_iterations, worst, surplus,
 ):  # fmt: skip
     """Iterate until every case converged, diverged or ran out of iterations; returns the iterations.
 
     Args:
         y_ptr ... u_col: See `pattern.Pattern`.
+        x_ptr, x_col, x_member: CSR of what ties voltages held from afar to buses: in such a row the regulated bus
+            (member -1), in a machine's row the voltage that it helps to hold, and its row in `share`.
+        is_held: Rows that are voltages held from afar, shape (n_row,).
         y_re, y_im: Admittances, shape (n_entry, CASES).
         p, q: Power into the network, shape (n_row, CASES).
         p_current, q_current: Part of it that grows with |V|, at 1 p.u., shape (n_row,).
         p_on: 0 where a bus holds its angle, else 1; shape (n_row, CASES).
         q_on: 0 where a bus holds its magnitude, else 1.
-        per_v2: 1 / |V|² of the buses that hold it.
+        per_v2: 1 / |V|² of the buses that hold it, and of voltages held from afar.
+        share: Part of each machine in the voltage that it helps to hold, shape (n_member, CASES).
+        shared: Reactive power that machines share, in the rows of their voltages, shape (n_row, CASES); start,
+            then solution.
         alpha: Share of each bus in what the reference would feed; all 0 in a case with a single slack.
         reference: Row of the reference that `alpha` relieves, shape (CASES,).
         v_re, v_im: Start, then solution, shape (n_row, CASES).
@@ -48,8 +58,9 @@ def newton(
                 r = reference[k]
                 surplus[k] += s_re[r, k] - p[r, k] - alpha[r, k] * surplus[k]
         _mismatch(
-            p, q, p_current, q_current, p_on, q_on, per_v2, alpha, surplus, v_re, v_im, s_re, s_im, rhs, worst
-        )
+            x_ptr, x_col, x_member, p, q, p_current, q_current, p_on, q_on, per_v2, share, shared, alpha, surplus,
+            v_re, v_im, s_re, s_im, rhs, worst,
+        )  # fmt: skip
         going = 0
         for k in range(CASES):
             if worst[k] >= tolerance:  # False for NaN: a diverged case keeps nobody waiting
@@ -57,11 +68,11 @@ def newton(
         if going == 0 or iteration == max_iterations:
             return iteration
         _eliminate(
-            y_ptr, y_col, l_ptr, l_col, u_ptr, u_col, y_re, y_im, p_current, q_current, p_on, q_on,
-            v_re, v_im, s_re, s_im, work, upper, inverse, rhs,
+            y_ptr, y_col, l_ptr, l_col, u_ptr, u_col, x_ptr, x_col, x_member, y_re, y_im, p_current, q_current,
+            p_on, q_on, share, v_re, v_im, s_re, s_im, work, upper, inverse, rhs,
         )  # fmt: skip
         _substitute(u_ptr, u_col, upper, rhs)
-        _advance(rhs, v_re, v_im)
+        _advance(rhs, is_held, v_re, v_im, shared)
     return max_iterations
 
 
@@ -84,8 +95,9 @@ def _powers(y_ptr, y_col, y_re, y_im, v_re, v_im, s_re, s_im):
 
 @compiled
 def _mismatch(
-    p, q, p_current, q_current, p_on, q_on, per_v2, alpha, surplus, v_re, v_im, s_re, s_im, rhs, worst
-):
+    x_ptr, x_col, x_member, p, q, p_current, q_current, p_on, q_on, per_v2, share, shared, alpha, surplus,
+    v_re, v_im, s_re, s_im, rhs, worst,
+):  # fmt: skip
     """What each equation lacks, negative, and the largest of each case; NaN stays NaN."""
     worst[:] = 0.0
     rest = np.zeros(CASES)
@@ -99,6 +111,17 @@ def _mismatch(
             dq += (1.0 - q_on[i, k]) * 0.5 * (1.0 - square * per_v2[i, k])
             rhs[i, 0, k] = dp
             rhs[i, 1, k] = dq
+        for e in range(x_ptr[i], x_ptr[i + 1]):
+            j, m = x_col[e], x_member[e]
+            for k in range(CASES):
+                if m < 0:
+                    square = v_re[j, k] * v_re[j, k] + v_im[j, k] * v_im[j, k]
+                    rhs[i, 0, k] = p_on[i, k] * 0.5 * (1.0 - square * per_v2[i, k])
+                    rhs[i, 1, k] = 0.0
+                else:
+                    rhs[i, 1, k] += q_on[i, k] * share[m, k] * shared[j, k]
+        for k in range(CASES):
+            dp, dq = rhs[i, 0, k], rhs[i, 1, k]
             worst[k] = max(worst[k], max(abs(dp), abs(dq)))
             rest[k] += (dp - dp) + (dq - dq)
     for k in range(CASES):
@@ -107,8 +130,8 @@ def _mismatch(
 
 @compiled
 def _eliminate(
-    y_ptr, y_col, l_ptr, l_col, u_ptr, u_col, y_re, y_im, p_current, q_current, p_on, q_on,
-    v_re, v_im, s_re, s_im, work, upper, inverse, rhs,
+    y_ptr, y_col, l_ptr, l_col, u_ptr, u_col, x_ptr, x_col, x_member, y_re, y_im, p_current, q_current,
+    p_on, q_on, share, v_re, v_im, s_re, s_im, work, upper, inverse, rhs,
 ):  # fmt: skip
     """Factorise the Jacobian row by row and carry the right-hand side along."""
     for i in range(len(y_ptr) - 1):
@@ -116,6 +139,7 @@ def _eliminate(
             work[l_col[e]] = 0.0
         for e in range(u_ptr[i], u_ptr[i + 1]):
             work[u_col[e]] = 0.0
+        work[i] = 0.0
         for e in range(y_ptr[i], y_ptr[i + 1]):
             _jacobian_block(
                 y_re[e],
@@ -129,6 +153,13 @@ def _eliminate(
                 work[y_col[e]],
             )
         _own_terms(p_current[i], q_current[i], p_on[i], q_on[i], v_re[i], v_im[i], s_re[i], s_im[i], work[i])
+        for e in range(x_ptr[i], x_ptr[i + 1]):
+            out, m = work[x_col[e]], x_member[e]
+            for k in range(CASES):
+                if m < 0:
+                    out[1, k] += p_on[i, k]
+                else:
+                    out[2, k] -= q_on[i, k] * share[m, k]
         for e in range(l_ptr[i], l_ptr[i + 1]):
             j = l_col[e]
             _subtract_vector(work[j], rhs[j], rhs[i])
@@ -227,15 +258,21 @@ def _substitute(u_ptr, u_col, upper, rhs):
 
 
 @compiled
-def _advance(step, v_re, v_im):
+def _advance(step, is_held, v_re, v_im, shared):
     """V ← V exp(d ln |V| + j dθ), by its series, with steps cut to a length where that holds."""
     longest = np.zeros(CASES)
     for i in range(len(step)):
+        if is_held[i]:
+            continue
         for k in range(CASES):
             longest[k] = max(longest[k], abs(step[i, 0, k]) + abs(step[i, 1, k]))
     for k in range(CASES):
         longest[k] = min(1.0, LONGEST_STEP / max(longest[k], 1e-300))
     for i in range(len(step)):
+        if is_held[i]:
+            for k in range(CASES):
+                shared[i, k] += longest[k] * step[i, 0, k]
+            continue
         for k in range(CASES):
             x, y = step[i, 1, k] * longest[k], step[i, 0, k] * longest[k]
             # 1 + z + z²/2 + z³/6 by Horner, z = x + j y.

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gridjobs_workers.grids.network import Complexes, Floats, Ints, Network
+from gridjobs_workers.grids.network import Complexes, Floats, Network
+from gridjobs_workers.simulation.blocked_newton.controls import LOST
 from gridjobs_workers.simulation.blocked_newton.lanes import (
-    AT_MAX,
-    AT_MIN,
-    LOAD,
+    BALANCED,
     OFF,
     REFERENCE,
     BlockedNewton,
@@ -32,10 +31,10 @@ class SideBySide:
         f, t = network.from_bus, network.to_bus
         self.entries = np.stack([pattern.entry(a, b) for a, b in ((f, f), (f, t), (t, f), (t, t))])
         self.values = np.stack((network.y_ff, network.y_ft, network.y_tf, network.y_tt))
-        rows = pattern.row_of[point.controls.bus]
-        self.kind = self.newton.kind.copy()
-        self.kind[rows[base.control_state > 0]], self.kind[rows[base.control_state < 0]] = AT_MAX, AT_MIN
-        self.kind[pattern.row_of[point.reference_bus]] = REFERENCE
+        self.state = base.control_state.astype(np.int8)
+        controls = point.controls
+        self.remote = np.flatnonzero(self.newton.controls.is_away)
+        self.near_remote = np.union1d(controls.bus[self.remote], controls.regulated_bus[self.remote])
 
     def solve(
         self, outages: Sequence[Outage], situations: Sequence[Situation]
@@ -46,34 +45,43 @@ class SideBySide:
             self._apply(lanes, k, outage, situation)
         solution = self.newton.solve(lanes)
         rows, n = self.newton.pattern.row_of, len(outages)
-        v = solution.v[rows, :n]
+        v, solved = solution.v[rows, :n], solution.converged[:n].copy()
         for k, situation in enumerate(situations):
             v[situation.dark, k] = np.nan
-        return v, solution.converged[:n], solution.iterations
+            solved[k] &= not self._parted(situation)
+        return v, solved, solution.iterations
+
+    def _parted(self, situation: Situation) -> bool:
+        """Whether machines have lost the bus that they hold, or become references: such a case is solved alone."""
+        if not self.remote.size:
+            return False
+        controls, island = self.point.controls, situation.island
+        apart = island[controls.bus[self.remote]] != island[controls.regulated_bus[self.remote]]
+        new = np.setdiff1d(situation.reference_bus, self.point.reference_bus)
+        return bool(
+            apart.any() or situation.dark[self.near_remote].any() or np.isin(new, self.near_remote).any()
+        )
 
     def _apply(self, lanes: Lanes, k: int, outage: Outage, situation: Situation) -> None:
-        row_of = self.newton.pattern.row_of
+        row_of, point = self.newton.pattern.row_of, self.point
         np.subtract.at(lanes.y[:, k], self.entries[:, outage.branches], self.values[:, outage.branches])
         np.subtract.at(lanes.s_pu[:, k], row_of[outage.buses], outage.s_lost_pu)
-        kind = self.kind.copy()
-        controls, left = self.point.controls, situation.controls
-        kind[row_of[np.setdiff1d(controls.bus[outage.controls], controls.bus[left])]] = LOAD
-        kind[row_of[situation.reference_bus]] = REFERENCE
-        kind[row_of[situation.dark]] = OFF
-        if outage.controls.size:
-            for limit, values in ((lanes.q_min, controls.q_min_pu), (lanes.q_max, controls.q_max_pu)):
-                limit[:, k] = 0.0
-                np.add.at(limit[:, k], row_of[controls.bus[left]], values[left])
-        lanes.kind[:, k] = kind
+        lanes.state[:, k] = self.state
+        lanes.state[outage.controls, k] = LOST
+        role = self.newton.role.copy()
+        role[row_of[np.setdiff1d(point.reference_bus, situation.reference_bus)]] = BALANCED
+        role[row_of[np.setdiff1d(situation.reference_bus, point.reference_bus)]] = REFERENCE
+        role[row_of[situation.dark]] = OFF
+        lanes.role[:, k] = role
         lanes.alpha[:, k] = self._shares(outage, situation)
 
     def _shares(self, outage: Outage, situation: Situation) -> Floats:
         """Participation in the reference's island without what is lost."""
-        if not self.newton.alpha.any() or self.point.reference_bus[0] not in situation.reference_bus:
-            return np.zeros(self.network.n_bus)
+        none, reference = np.zeros(self.newton.pattern.n_row), self.point.reference_bus[0]
+        if not self.newton.alpha.any() or reference not in situation.reference_bus:
+            return none
         participation = self.point.participation.copy()
         np.subtract.at(participation, outage.buses, outage.participation_lost)
-        participation[situation.island != situation.island[self.point.reference_bus[0]]] = 0.0
+        participation[situation.island != situation.island[reference]] = 0.0
         total = participation.sum()
-        order: Ints = self.newton.pattern.order
-        return participation[order] / total if total > 0 else np.zeros(self.network.n_bus)
+        return np.asarray(self.newton.by_row(participation / total)) if total > 0 else none

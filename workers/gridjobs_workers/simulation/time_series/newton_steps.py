@@ -1,5 +1,6 @@
-"""Time steps by Newton's method: many at once, or one after the other where machines hold remote voltages."""
+"""Time steps by Newton's method: many at once, or one after the other where tap changers move."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,8 @@ from gridjobs_workers.simulation.time_series.blocks import Blocks
 from gridjobs_workers.simulation.time_series.current_kernel import LANES
 from gridjobs_workers.simulation.time_series.series import InjectionSeries
 
+MOST_RETRIES = 200
+
 
 class NewtonSteps:
     """Blocks of steps side by side; raises `blocked_newton.lanes.NotApplicable` where that does not fit."""
@@ -35,10 +38,8 @@ class NewtonSteps:
         reason: str,
     ) -> None:
         self.newton = BlockedNewton(network, point, options.tolerance_pu, options.q_limits, start)
-        order = self.newton.pattern.order
-        self.fixed_pu = series.fixed_pu[order]
-        self.p_weight, self.q_weight = series.p_weight[order], series.q_weight[order]
-        self.row_of, self.n_row, self.reason = self.newton.pattern.row_of, network.n_bus, reason
+        self.series, self.alone, self.retries = series, OneByOne(network, point, series, options, reason), 0
+        self.row_of, self.n_row, self.reason = np.arange(network.n_bus), network.n_bus, reason
 
     def solve(self, x: Floats, start: int, n_steps: int) -> Blocks:
         """Solve the steps of profiles x, shape (n_block, n_profile, LANES)."""
@@ -50,14 +51,27 @@ class NewtonSteps:
                 some = slice(first, first + CASES)
                 v[block, :, some], solved[block, some], used = self.side_by_side(x[block, :, some])
                 iterations += used
+        self._retry(x, n_steps, v, solved)
         return Blocks(start, n_steps, v.real.copy(), v.imag.copy(), solved, self.row_of, iterations)
+
+    def _retry(self, x: Floats, n_steps: int, v: Complexes, solved: NDArray[np.bool_]) -> None:
+        """Try unsolved steps with the whole power flow, which has more starts; only so many, for they take long."""
+        for step in np.flatnonzero(~solved.ravel()[:n_steps]):
+            if self.retries >= MOST_RETRIES:
+                return
+            self.retries += 1
+            block, lane = divmod(int(step), LANES)
+            with suppress(PowerFlowError):
+                v[block, :, lane] = self.alone.flow(x[block, :, lane], None).v
+                solved[block, lane] = True
 
     def side_by_side(self, x: Floats) -> tuple[Complexes, NDArray[np.bool_], int]:
         """Voltages, whether solved, and iterations of CASES steps; x of shape (n_profile, CASES)."""
         lanes = self.newton.lanes()
-        lanes.s_pu = self.fixed_pu[:, None] + self.p_weight @ x + 1j * (self.q_weight @ x)
+        rows, series = self.newton.pattern.row_of, self.series
+        lanes.s_pu[rows] = series.fixed_pu[:, None] + series.p_weight @ x + 1j * (series.q_weight @ x)
         solution = self.newton.solve(lanes)
-        return solution.v, solution.converged, solution.iterations
+        return solution.v[rows], solution.converged, solution.iterations
 
 
 class OneByOne:
@@ -90,14 +104,15 @@ class OneByOne:
         for step in range(n_steps):
             block, lane = divmod(step, LANES)
             try:
-                flow = self._flow(x[block, :, lane], last)
+                flow = self.flow(x[block, :, lane], last)
             except PowerFlowError:
                 continue
             v[block, :, lane], solved[block, lane] = flow.v, True
             last, iterations = flow.v, iterations + flow.iterations
         return Blocks(start, n_steps, v.real.copy(), v.imag.copy(), solved, self.row_of, iterations)
 
-    def _flow(self, x: Floats, v_start: Complexes | None) -> PowerFlow:
+    def flow(self, x: Floats, v_start: Complexes | None) -> PowerFlow:
+        """The power flow of one step; raises `PowerFlowError`."""
         s = self.series.fixed_pu + self.series.p_weight @ x + 1j * (self.series.q_weight @ x)
         options = replace(self.options, v_start=v_start, start="auto", diagnose=False)
         return solve_power_flow(self.network, replace(self.point, s_pu=s), options)
