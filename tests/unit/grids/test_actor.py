@@ -56,7 +56,7 @@ def test_an_import_leaves_model_index_and_summary() -> None:
     assert summary["counts"]["nodes"] == 2
     assert summary["counts"]["lines"] == summary["counts"]["loads"] == 1
     assert summary["voltage_levels"] == [{"base_kv": 20.0, "nodes": 2}]
-    assert summary["islands"][0]["nodes"] == 2
+    assert summary["islands"] == [{"nodes": 2, "branches": 1, "sources": ["source"]}]
     assert summary["scenario_time"] == "2026-01-01T00:00:00Z"
     assert json.loads(outcome.resource["problems"]) == []
 

@@ -54,15 +54,22 @@ def counts(model: GridModel) -> dict[str, int]:
 def islands(model: GridModel) -> list[dict[str, Any]]:
     """Return the energised islands, the largest first, with the sources that can hold their reference."""
     buses, found = model.buses, model.injections
-    numbers = [int(k) for k in np.unique(buses.island) if k >= 0]
-    source = found.in_service & (found.slack_priority > 0)
+    count = int(buses.island.max(initial=-1)) + 1
+    live = buses.island >= 0
+    nodes = np.bincount(buses.island[live & ~buses.is_star], minlength=count)
+    of_branch = buses.island[model.branches.from_bus]
+    branches = np.bincount(of_branch[of_branch >= 0], minlength=count)
+    sources: list[list[str]] = [[] for _ in range(count)]
+    # Those that the files name as references come first, in their order.
+    rank = np.where(found.slack_priority > 0, found.slack_priority, np.iinfo(np.intp).max)
+    can_lead = (
+        found.in_service & (found.regulates | (found.slack_priority > 0)) & (buses.island[found.bus] >= 0)
+    )
+    order = np.argsort(rank, kind="stable")
+    for row in order[can_lead[order]].tolist():
+        sources[buses.island[found.bus[row]]].append(str(found.mrid[row]))
     described = [
-        {
-            "nodes": int(np.count_nonzero((buses.island == k) & ~buses.is_star)),
-            "branches": int(np.count_nonzero(buses.island[model.branches.from_bus] == k)),
-            "sources": found.mrid[source & (buses.island[found.bus] == k)].tolist(),
-        }
-        for k in numbers
+        {"nodes": int(nodes[k]), "branches": int(branches[k]), "sources": sources[k]} for k in range(count)
     ]
     return sorted(described, key=lambda island: -int(island["nodes"]))
 
