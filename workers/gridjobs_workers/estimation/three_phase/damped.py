@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BALANCE = 1e-4  # of the unit block: near the least singular value of A scaled (Björck)
 _FIRST_DAMPING = 1e-6
-_LEAST_DAMPING = 1e-14  # relative to the largest column: keeps the matrix regular
+_LEAST_DAMPING = 1e-14  # below it there is none
 _MOST_DAMPING = 1e12
 _ROUNDING = 1e-8  # steps below it that no longer shrink are rounding
 
@@ -62,12 +62,13 @@ def minimise_damped(
             v[:], merit = candidate, there
             shifts[:] = -multipliers / model.weights[model.phases.constraint_rows]
             at_rest = size < tolerance or (size < _ROUNDING and size > last / 2)
-            if at_rest and damping <= _LEAST_DAMPING:
+            if at_rest and damping == 0.0:
                 return iteration, size
             last = size
-            damping, growth = max(damping / 100, _LEAST_DAMPING), 10.0
+            damping, growth = damping / 100, 10.0
+            damping = damping if damping > _LEAST_DAMPING else 0.0
             continue
-        damping, growth = damping * growth, 4 * growth
+        damping, growth = max(damping, _LEAST_DAMPING) * growth, 4 * growth
         if damping > _MOST_DAMPING:
             break
         model.evaluate(v, targets, weights)
@@ -100,7 +101,8 @@ def _step(model: "PhaseModel", weights: Floats, damping: float) -> tuple[Floats,
     c = csr_array(diags_array(c_scale) @ c) if c.shape[0] else c
     n = len(column)
     identity = diags_array(np.full(len(measured), _BALANCE))
-    regular = diags_array(np.full(n, -damping / _BALANCE))
+    given = np.repeat(model.free == 0, 2) & (np.arange(n) % 2 == 0)
+    regular = diags_array(np.where(given, -1.0, -damping / _BALANCE))
     matrix = block_array([[identity, a, None], [a.T, regular, c.T], [None, c, None]], format="csc")
     right = np.concatenate((b, np.zeros(n), c_scale * row_scale * model.space.residuals[zeros]))
     try:

@@ -147,8 +147,9 @@ class PhaseEstimator:
         solver.invert()
         findings, solution = find_bad_data(solver, every, solution, options)
         quantities, sigmas = self.gauge.measure(solver, solution.state)
-        if self.completion.hidden.shape[1]:
-            self.gauge.blank_hidden(self.model, self.completion.hidden, quantities, sigmas)
+        if len(self.completion.held):
+            held = np.arange(len(every) - len(self.completion.held), len(every))
+            self.gauge.blank_hidden(solver, held, quantities, sigmas)
         freedom = int(solver.used.sum()) + 2 * len(solver.phases.zero_bus) - self.start.n_state
         return PhaseEstimate(
             quantities=quantities,

@@ -1,6 +1,6 @@
 """What the measurements determine, what is assumed where nothing does, and which others would help."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +31,11 @@ class Completion:
         assumed: Balanced angles at reference buses and zero displacement, where nothing else tells them.
         restored: Candidates taken.
         held: Voltages held at their start: what remains unobservable (PARTIAL).
-        hidden: What no measurement sees, shape (2 n_node, n_hidden) on the unit network; empty columns where all
-            is observable.
     """
 
     assumed: PhaseMeasurements
     restored: Ints
     held: PhaseMeasurements
-    hidden: csr_array
 
 
 def complete(
@@ -50,17 +47,16 @@ def complete(
         PhasesNotObservable: It is not, and the options require it or no candidate helps.
     """
     nothing = measurements.without_zeros().rows(np.empty(0, np.intp))
-    hidden = csr_array((2 * model.structure.n_bus, 0))
     seen = model.seen(measurements)
     if seen.deficiency(used) == 0:
-        return Completion(nothing, np.empty(0, np.intp), nothing, hidden)
+        return Completion(nothing, np.empty(0, np.intp), nothing)
 
-    candidates = assumptions(model, options)
+    candidates = assumptions(model, measurements, used, options)
     assumed = candidates.rows(_chosen(model, seen, candidates))
     together, used = _with(measurements, used, assumed)
     seen = model.seen(together)
     if seen.deficiency(used) == 0:
-        return Completion(assumed, np.empty(0, np.intp), nothing, hidden)
+        return Completion(assumed, np.empty(0, np.intp), nothing)
 
     restored = np.empty(0, np.intp)
     if options.observability == OnUnobservable.RESTORE and options.candidates is not None:
@@ -68,24 +64,17 @@ def complete(
         together, used = _with(together, used, options.candidates.rows(restored))
         seen = model.seen(together)
         if seen.deficiency(used) == 0:
-            return Completion(assumed, restored, nothing, hidden)
+            return Completion(assumed, restored, nothing)
     if options.observability != OnUnobservable.PARTIAL:
         raise _not_observable(model, seen, measurements)
-    held = _held(model, seen.null_pivots())
-    return Completion(assumed, restored, held, csr_array(seen.null_space()))
+    return Completion(assumed, restored, _held(model, seen.null_pivots()))
 
 
-def assumptions(model: UnitModel, options: PhaseOptions) -> PhaseMeasurements:
+def assumptions(
+    model: UnitModel, measurements: PhaseMeasurements, used: Bools, options: PhaseOptions
+) -> PhaseMeasurements:
     """What is assumed about displacement and about angles between phases, in this order, where nothing tells."""
-    start = model.start
-    bus = np.repeat(start.islands.reference_bus, 3)
-    phase = np.tile(np.arange(3), len(start.islands.reference_bus))
-    there = model.network.present[bus, phase] & np.isfinite(options.balance_sigma_rad)
-    angle = start.angle_rad(bus, phase)[there]
-    balanced = PhaseMeasurements.of(
-        Kind.V_ANG, bus[there], phase[there], angle, options.balance_sigma_rad, is_pseudo=True
-    )
-    adrift = floating_buses(model.wiring.network)
+    adrift = displaced_buses(model, measurements.rows(used))
     if not np.isfinite(options.displacement_sigma_pu):
         adrift = adrift[:0]
     both = np.repeat(adrift, 2)
@@ -93,11 +82,39 @@ def assumptions(model: UnitModel, options: PhaseOptions) -> PhaseMeasurements:
     displaced = PhaseMeasurements.of(
         V_AXIS, both, At.ZERO, 0.0, options.displacement_sigma_pu, axis_rad=axis, is_pseudo=True
     )
+    reference = model.start.islands.reference_bus
+    bus, phase = np.repeat(reference, 3), np.tile(np.arange(3), len(reference))
+    there = model.network.present[bus, phase] & np.isfinite(options.balance_sigma_rad)
+    angle = model.start.angle_rad(bus, phase)[there]
+    balanced = PhaseMeasurements.of(
+        Kind.V_ANG, bus[there], phase[there], angle, options.balance_sigma_rad, is_pseudo=True
+    )
     return PhaseMeasurements.join((displaced, balanced))
 
 
-def floating_buses(network: ThreePhaseNetwork) -> Ints:
-    """One bus of each part whose conductors may all rise by the same voltage without a current.
+def displaced_buses(model: UnitModel, measurements: PhaseMeasurements) -> Ints:
+    """One bus of each part whose conductors may all rise by the same voltage and no measurement sees it."""
+    first, part = floating_parts(model.wiring.network)
+    if not len(first):
+        return first
+    unpinned = UnitModel(model.network, model.wiring, replace(model.start, pinned=np.empty(0, np.intp)))
+    rows = unpinned.seen(measurements.without_zeros()).rows()
+    bus = model.structure.bus_at // N_CONDUCTOR
+    frame = np.where(model.start.is_phase, model.v, 1.0)
+    hidden = []
+    for one in first:
+        for rise in (1.0, 1.0j):
+            state = np.where(part[bus] == part[one], rise / frame, 0.0)
+            view = rows @ np.stack((state.imag, state.real), axis=1).ravel()
+            if np.abs(view).max(initial=0.0) > _INVISIBLE:
+                break
+        else:
+            hidden.append(one)
+    return np.array(hidden, np.intp)
+
+
+def floating_parts(network: ThreePhaseNetwork) -> tuple[Ints, Ints]:
+    """One bus of each part whose conductors may all rise by the same voltage without a current, and each bus's part.
 
     Args:
         network: A unit network.
@@ -111,7 +128,7 @@ def floating_buses(network: ThreePhaseNetwork) -> Ints:
     held = np.zeros(n_part, bool)
     np.logical_or.at(held, part, np.where(network.present, current, 0.0).max(axis=1) > _INVISIBLE)
     _, first = np.unique(part, return_index=True)
-    return np.asarray(first[~held], np.intp)
+    return np.asarray(first[~held], np.intp), np.asarray(part, np.intp)
 
 
 def _chosen(model: UnitModel, seen: Seen, candidates: PhaseMeasurements) -> Ints:

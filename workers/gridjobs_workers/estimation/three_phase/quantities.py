@@ -1,5 +1,6 @@
 """Everything that follows from the voltages, phase by phase: powers, currents, and how well each is known."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,14 +12,14 @@ from gridjobs_workers.estimation.three_phase.measurements import At, PhaseMeasur
 from gridjobs_workers.estimation.three_phase.solver import PhaseModel, Solver
 from gridjobs_workers.estimation.three_phase.start import Start
 from gridjobs_workers.estimation.three_phase.terms import Wiring
-from gridjobs_workers.estimation.three_phase.unit_model import UnitModel
-from gridjobs_workers.grids.network import Complexes, Floats
+from gridjobs_workers.grids.network import Complexes, Floats, Ints
 from gridjobs_workers.grids.sequence import SEQUENCES
 from gridjobs_workers.grids.three_phase import Conductor, ThreePhaseNetwork
 
 Bools = NDArray[np.bool_]
 
-_INVISIBLE = 1e-6
+_OWED = 0.1
+_MOST_PROBES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,38 @@ class Gauge(PhaseModel):
         _blank(found, self._network)
         return found
 
-    def blank_hidden(self, model: UnitModel, hidden: csr_array, *found: PhaseQuantities) -> None:
-        """Set to NaN what depends on anything that no measurement sees."""
-        views = abs(csr_array(model.seen(self._outputs).rows() @ hidden)).max(axis=1).toarray().ravel()
-        shown = self._arranged(np.where(views > _INVISIBLE, np.nan, 0.0))
+    def blank_hidden(self, solver: Solver, held: Ints, *found: PhaseQuantities) -> None:
+        """Set to NaN what depends on voltages that are merely held at their start, after `measure`.
+
+        Held voltages count as known to a tenth of nominal. What owes more than a tenth of its variance to them is
+        taken as unobservable; the rest depends on them so little that its sigma says enough.
+
+        Args:
+            solver: Holds the factor of the solution.
+            held: Its measurements that hold them.
+            found: What was measured.
+        """
+        outputs = csr_array(self.jacobian()[self.phases.row])
+        owed = np.zeros(len(self.sigma))
+        for errors in _probes(solver.sigma, held):
+            solver.settled(errors)
+            owed += (outputs @ solver.space.step) ** 2
+        shown = self._arranged(np.where(owed > _OWED * np.maximum(self.variances(), 1e-300), np.nan, 0.0))
         for quantities in found:
             for part in fields(PhaseQuantities):
                 getattr(quantities, part.name)[np.isnan(getattr(shown, part.name))] = np.nan
+
+
+def _probes(sigma: Floats, held: Ints) -> Iterator[Floats]:
+    """Errors of one sigma of what is held, one by one; of many random mixtures that sum up to the same variance."""
+    n = len(held)
+    mixtures = np.eye(n)
+    if n > _MOST_PROBES:
+        mixtures = np.random.default_rng(0).standard_normal((_MOST_PROBES, n)) / np.sqrt(_MOST_PROBES)
+    for mixture in mixtures:
+        errors = np.zeros(len(sigma))
+        errors[held] = sigma[held] * mixture
+        yield errors
 
 
 def _outputs(network: ThreePhaseNetwork) -> PhaseMeasurements:

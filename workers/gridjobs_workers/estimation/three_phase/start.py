@@ -65,6 +65,7 @@ def find_start(
     """
     balanced = _as_balanced(measurements)
     islands = find_islands(network.positive_sequence(), balanced, reference_bus, reference_angle_rad)
+    islands.require_voltages()
     conductor = structure.bus_at % N_CONDUCTOR
     bus = structure.bus_at // N_CONDUCTOR
     is_phase = conductor != Conductor.N
