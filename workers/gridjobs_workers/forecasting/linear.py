@@ -37,10 +37,10 @@ class Linear:
         )
 
 
-def fit(design: Floats, y: Floats, levels: Floats, *, ridge: float = 3000.0) -> Linear:
+def fit(design: Floats, y: Floats, levels: Floats, *, ridge: float = 0.15) -> Linear:
     """Fit every quantile by Nesterov's method on the convolution-smoothed pinball loss.
 
-    The design is whitened first (A = Z L⁻ᵀ with Zᵀ Z / n + ridge / n · I = L Lᵀ), so that one step length suits all
+    The design is whitened first (A = Z L⁻ᵀ with Zᵀ Z / n + ridge · I = L Lᵀ), so that one step length suits all
     directions, and few steps leave the directions alone that the data hardly show. A logistic kernel smooths the
     loss; its gradient is Aᵀ (σ(−r / h) − τ) / n. A step that points uphill restarts the momentum and shortens the
     step of its quantile, down to 4 h, the inverse of the gradient's Lipschitz constant.
@@ -49,7 +49,7 @@ def fit(design: Floats, y: Floats, levels: Floats, *, ridge: float = 3000.0) -> 
         design: Columns, shape (n_row, n_column), NaN where unknown.
         y: Targets of the order of one, shape (n_row,), all known.
         levels: Quantile levels, shape (n_quantile,), increasing.
-        ridge: Weight of the ridge in the whitening [rows].
+        ridge: Weight of the ridge in the whitening, in variances of a column.
 
     References:
         X. He, X. Pan, K. M. Tan, W.-X. Zhou, "Smoothed quantile regression with large-scale inference", Journal of
@@ -59,7 +59,7 @@ def fit(design: Floats, y: Floats, levels: Floats, *, ridge: float = 3000.0) -> 
     low, high, mean, spread = column_scales(design)
     z = standardise(design, low, high, mean, spread)
     n, p = z.shape
-    factor = np.linalg.cholesky(z.T @ z / n + ridge / n * np.eye(p))
+    factor = np.linalg.cholesky(z.T @ z / n + ridge * np.eye(p))
     a = solve_triangular(factor, z.T, lower=True).T
     start = a.T @ y / n
     residual = y - a @ start

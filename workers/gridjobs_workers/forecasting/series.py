@@ -107,12 +107,12 @@ def regularise(
         WrongResolution: The points lie elsewhere than on the resolution and no repair is allowed.
     """
     check_resolution(step_s)
+    spacing = usual_spacing_s(np.unique(points.instants_s))  # missing values still show the resolution
     points, found = known_points(points, field)
     points, more = without_duplicates(points, repairs, field)
     found += more
     clock = clock_for(points.instants_s, step_s, zone)
     at = clock.positions(points.instants_s)
-    spacing = usual_spacing_s(points.instants_s)
     off = at != np.floor(at)
     if off.any() or spacing > step_s:
         finding = off_grid(points, off, spacing, step_s, field)

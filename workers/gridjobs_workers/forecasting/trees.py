@@ -10,10 +10,10 @@ from gridjobs_workers.forecasting.clock import Floats
 
 LEVELS = np.array([0.05, 0.2, 0.5, 0.8, 0.95])
 PARAMETERS = {
-    "learning_rate": 0.1,
+    "learning_rate": 0.13,
     "num_leaves": 15,
     "min_data_in_leaf": 30,
-    "feature_fraction": 0.5,
+    "feature_fraction": 0.4,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
@@ -56,7 +56,7 @@ class Trees:
 
 def tree_count(days: float) -> int:
     """Trees a quantile for so many days of history."""
-    return int(np.clip(0.4 * days, 50, 200))
+    return int(np.clip(0.3 * days, 38, 150))
 
 
 def fit(x: Floats, y: Floats, trees: int) -> Trees:

@@ -1,0 +1,1 @@
+"""What the forecasting benchmark measures against."""
