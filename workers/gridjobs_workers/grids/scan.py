@@ -6,6 +6,9 @@ anything else: other nesting, CDATA, unknown attributes, and every fault. A comp
 (`plain.py`) then has the last word. So the scanner never needs to explain a fault, and must only never accept one.
 
 The buffer ends with zero bytes, which XML forbids: every loop stops there without checking the length.
+
+All of it is in one file because the cache of compiled functions watches the file of the function that is called,
+not those of the functions that it calls.
 """
 
 from typing import Final
