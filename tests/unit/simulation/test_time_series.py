@@ -10,6 +10,7 @@ from gridjobs_workers.grids.network import Complexes
 from gridjobs_workers.simulation.limits import Limits
 from gridjobs_workers.simulation.limits import no_limits as unlimited
 from gridjobs_workers.simulation.power_flow import (
+    PowerFlowOptions,
     TapChangers,
     VoltageControls,
     branch_flows,
@@ -199,21 +200,43 @@ def test_voltages_held_from_afar_go_side_by_side(case: Case, q_max_pu: float) ->
     assert summary.unsolved.size == 0
 
 
-def test_tap_changers_go_step_by_step() -> None:
+def with_tap_changer(low: float, target_pu: float = 1.02) -> Case:
+    """IEEE 14 where the tap changer from 4 to 5, not a machine, holds bus 5."""
     meshed = load_case("ieee_14")
     taps = TapChangers(
-        *(np.array([17]), np.array([True]), np.zeros(1), np.zeros(1), np.array([-8.0]), np.array([8.0])),
-        *(np.array([0.0125]), np.array([5]), np.array([1.02]), np.array([0.02])),
+        *(np.array([17]), np.array([True]), np.zeros(1), np.zeros(1), np.array([low]), np.array([8.0])),
+        *(np.array([0.0125]), np.array([5]), np.array([target_pu]), np.array([0.02])),
     )
-    keep = np.array([0, 1, 2, 4])  # bus 5 is the tap changer's now
+    keep = np.array([0, 1, 2, 4])
     controls = meshed.point.controls
     rest = VoltageControls.local(controls.bus[keep], controls.target_pu[keep])
-    moving = Case(meshed.network, replace(meshed.point, controls=rest, taps=taps))
-    power = meshed.point.s_pu[:, None] * np.linspace(0.6, 1.1, 12)
-    options = replace(EVERYTHING, taps="discrete")
-    summary, chunks = run(moving, power, unlimited(meshed.network), options)
+    return Case(meshed.network, replace(meshed.point, controls=rest, taps=taps))
+
+
+@pytest.mark.parametrize("mode", ["discrete", "continuous"])
+def test_tap_changers_move_at_every_step(mode: str) -> None:
+    moving = with_tap_changer(low=-8.0)
+    power = moving.point.s_pu[:, None] * np.linspace(0.6, 1.3, 40)
+    summary, chunks = run(moving, power, unlimited(moving.network), replace(EVERYTHING, taps=mode))
     assert "tap changers" in summary.reason
-    assert (np.abs(joined(chunks, "v_pu")[5] - 1.02) <= 0.01 + 1e-6).all()
+    held = joined(chunks, "v_pu")[5]
+    assert (np.abs(held - 1.02) <= (0.01 if mode == "discrete" else 2e-6) + 1e-6).all()
+    step = 37
+    flow = solve_power_flow(
+        moving.network,
+        replace(moving.point, s_pu=power[:, step]),
+        PowerFlowOptions(taps=mode, q_limits=False),
+    )
+    np.testing.assert_allclose(joined(chunks, "v_pu")[:, step], np.abs(flow.v), atol=3e-6)
+
+
+def test_a_tap_changer_at_its_end_stays_there() -> None:
+    moving = with_tap_changer(low=0.0, target_pu=1.1)
+    power = moving.point.s_pu[:, None] * np.linspace(1.0, 1.3, 20)
+    summary, chunks = run(moving, power, unlimited(moving.network), replace(EVERYTHING, taps="discrete"))
+    _, fixed = run(moving, power, unlimited(moving.network))
+    assert summary.unsolved.size == 0
+    np.testing.assert_allclose(joined(chunks, "v_pu"), joined(fixed, "v_pu"), atol=1e-6)
 
 
 def test_steps_that_the_iterative_current_method_misses_are_solved_by_newton(case: Case) -> None:

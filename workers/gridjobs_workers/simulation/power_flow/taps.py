@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from gridjobs_workers.grids.network import Complexes, Floats, Ints, Network
-from gridjobs_workers.simulation.power_flow.layout import Layout
-from gridjobs_workers.simulation.power_flow.newton import State, factorised, residuals
+from gridjobs_workers.simulation.power_flow.islands import islands
+from gridjobs_workers.simulation.power_flow.layout import Layout, lay_out
+from gridjobs_workers.simulation.power_flow.newton import State, factorised, residuals, state_at
 from gridjobs_workers.simulation.power_flow.problem import OperatingPoint, TapChangers
 
 CLOSE_PU = 1e-6  # a continuous tap changer within this of its target rests
@@ -95,6 +96,13 @@ def voltage_per_ratio(
     log_v = -jacobian.solve(rhs)[2 * taps.regulated_bus + 1]
     magnitude = np.exp(state.log_v[taps.regulated_bus])
     return np.asarray(log_v * magnitude[:, None] / taps.ratio(position)[None, :])
+
+
+def tap_effect(network: Network, point: OperatingPoint, v: Complexes) -> Floats:
+    """`voltage_per_ratio` at given voltages and the network's own positions, all controls holding."""
+    layout = lay_out(network, point, islands(network), np.arange(len(point.controls.bus)))
+    state = state_at(layout, point, v)
+    return voltage_per_ratio(network, point.taps, point.taps.position, layout, point, state)
 
 
 def _power_per_log_ratio(network: Network, taps: TapChangers, v: Complexes) -> tuple[Complexes, Complexes]:

@@ -1,4 +1,4 @@
-"""Time steps by Newton's method: many at once, or one after the other where tap changers move."""
+"""Time steps by Newton's method: many at once, or one after the other where that does not fit."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +19,7 @@ from gridjobs_workers.simulation.power_flow import (
 from gridjobs_workers.simulation.time_series.blocks import Blocks
 from gridjobs_workers.simulation.time_series.current_kernel import LANES
 from gridjobs_workers.simulation.time_series.series import InjectionSeries
+from gridjobs_workers.simulation.time_series.tap_lanes import TapLanes
 
 MOST_RETRIES = 200
 
@@ -38,6 +39,8 @@ class NewtonSteps:
         reason: str,
     ) -> None:
         self.newton = BlockedNewton(network, point, options.tolerance_pu, options.q_limits, start)
+        moves = options.taps != "fixed" and len(point.taps.branch) > 0
+        self.taps = TapLanes(self.newton, point, start, options.taps == "discrete") if moves else None
         self.series, self.alone, self.retries = series, OneByOne(network, point, series, options, reason), 0
         self.row_of, self.n_row, self.reason = np.arange(network.n_bus), network.n_bus, reason
 
@@ -70,7 +73,7 @@ class NewtonSteps:
         lanes = self.newton.lanes()
         rows, series = self.newton.pattern.row_of, self.series
         lanes.s_pu[rows] = series.fixed_pu[:, None] + series.p_weight @ x + 1j * (series.q_weight @ x)
-        solution = self.newton.solve(lanes)
+        solution = self.taps.solve(lanes)[0] if self.taps else self.newton.solve(lanes)
         return solution.v[rows], solution.converged, solution.iterations
 
 

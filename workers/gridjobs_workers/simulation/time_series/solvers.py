@@ -86,11 +86,10 @@ def _newton(
     network: Network, point: OperatingPoint, series: InjectionSeries, options: PowerFlowOptions, reason: str
 ) -> Solver:
     start = _start(network, point, series, options)
-    if len(point.taps.branch) == 0:
-        try:
-            return NewtonSteps(network, point, series, options, start, reason)
-        except NotSideBySide as error:
-            reason = f"{reason}; {error}"
+    try:
+        return NewtonSteps(network, point, series, options, start, reason)
+    except NotSideBySide as error:
+        reason = f"{reason}; {error}"
     return OneByOne(network, point, series, replace(options, v_start=start), reason)
 
 
