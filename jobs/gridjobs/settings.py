@@ -79,7 +79,7 @@ class Settings(BaseSettings):
 
     # API
     api_host: str = "127.0.0.1"
-    """Address that the API listens on. Without configured identity it must be loopback."""
+    """Address that the API listens on; it must be loopback as long as the API checks no identity."""
     api_port: int = Field(8080, ge=0, le=65535)
     """Port that the API listens on; 0: any free one."""
     body_limit_bytes: int = Field(8 * 2**20, ge=1024)
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     max_waiters: int = Field(1000, ge=1)
     """How many requests may wait for a job at the same time in one API process."""
 
-    # Identity
+    # Identity: not enforced yet, so these open nothing; the API listens on loopback only
     jwt_issuer: str = ""
     """Issuer of accepted bearer tokens; empty: none are accepted."""
     jwt_audience: str = "gridjobs"
