@@ -40,7 +40,8 @@ def _tour(api: Api, example: Path, data: Path) -> None:
     grid = api.upload("/v1/grids", example / "grid.zip")
     grid = api.until(f"/v1/grids/{grid['id']}", lambda found: found["status"] != "importing")
     if grid["status"] != "ready":
-        raise click.ClickException(f"the grid was not imported: {grid}")
+        reasons = "; ".join(problem["detail"] for problem in grid.get("problems", []))
+        raise click.ClickException(f"the grid is {grid['status']}: {reasons}; logs are in {data / 'log'}")
     counts = ", ".join(f"{number} {kind}" for kind, number in grid["summary"]["counts"].items() if number)
     click.echo(f"  grid {grid['id']}: {counts}")
 
@@ -48,12 +49,13 @@ def _tour(api: Api, example: Path, data: Path) -> None:
     request = json.loads((example / "estimation.json").read_text())
     started = time.perf_counter()
     job = api.post("/v1/estimations", {"grid_id": grid["id"], **request})
-    click.echo(f"  job {job['id']} accepted")
+    click.echo(f"  job {job['id']} accepted (the first one on a machine waits about a minute for a compiler)")
     for event in api.events(f"/v1/jobs/{job['id']}/events/stream"):
         _show(event["data"], time.perf_counter() - started)
     job = api.get(f"/v1/jobs/{job['id']}")
     if job["status"] != "succeeded":
-        raise click.ClickException(f"the job {job['status']}: {job.get('error')}")
+        reason = job.get("error", {}).get("detail", "no reason given")
+        raise click.ClickException(f"the job is {job['status']}: {reason}; logs are in {data / 'log'}")
 
     click.secho("\n3. The estimated state", bold=True)
     result = api.get(f"/v1/jobs/{job['id']}/result")
@@ -63,7 +65,7 @@ def _tour(api: Api, example: Path, data: Path) -> None:
         picture = data / name
         picture.write_bytes(api.read(f"/v1/jobs/{job['id']}/result/parts/{name}"))
         click.echo(f"  picture: {picture}")
-    click.echo("\n  gridjobs up --port 8080 keeps it running; the documentation is at /docs")
+    click.echo("\n  To keep it running: .venv/bin/gridjobs up --port 8080; the documentation is at /docs")
 
 
 def _show(job: dict[str, object], elapsed_s: float) -> None:
