@@ -21,6 +21,8 @@ from gridjobs_workers.grids.network import Floats, Ints, Network
 
 Bools = NDArray[np.bool_]
 
+__all__ = ["Estimate", "Estimator", "estimate"]
+
 
 def estimate(network: Network, measurements: Measurements, options: Options | None = None) -> Estimate:
     """Estimate the state of a network from one set of measurements.
@@ -39,6 +41,9 @@ class Estimator:
     """Estimates any number of snapshots of one network and one arrangement of meters. One thread at a time.
 
     Building one checks observability and finds critical measurements; raises what `estimate` raises.
+
+    Attributes:
+        limit: Normalized residual from which on a measurement is suspect.
     """
 
     def __init__(
@@ -60,13 +65,10 @@ class Estimator:
         self._measurements = measurements
         if added is not None and len(self.prepared.restored_by):
             self._measurements = Measurements.join((measurements, added.rows(self.prepared.restored_by)))
-        self._criticality = find_critical(self.prepared.unit_model, self.solver.used)
-
-    @property
-    def limit(self) -> float:
-        """Normalized residual from which on a measurement is suspect."""
         chosen = self.options.suspect_from
-        return threshold(len(self.solver.sigma), self.options.false_alarm) if chosen is None else chosen
+        self.limit = threshold(len(part.row), self.options.false_alarm) if chosen is None else chosen
+        self._is_whole = len(part.row) == len(self._measurements)
+        self._criticality = find_critical(self.prepared.unit_model, self.solver.used)
 
     def estimate(self, values: Floats | None = None, start: State | None = None) -> Estimate:
         """Estimate one snapshot.
@@ -79,7 +81,7 @@ class Estimator:
             NotConverged: No method found the optimum.
         """
         solver, options = self.solver, self.options
-        values = self._values(values)
+        values = self.prepared.part.measurements.value if values is None else self.part_values(values)
         solver.use(np.ones(len(values), bool))
         begin = None if start is None else self._inside(start)
         solution = solver.solve(
@@ -100,12 +102,16 @@ class Estimator:
         found[self.prepared.part.row] = locatable_sigma(self.solver, self.limit, self.options.clear_odds)
         return found
 
-    def _values(self, values: Floats | None) -> Floats:
-        if values is None:
-            return self.prepared.part.measurements.value
-        everything = self._measurements.value.copy()
-        everything[: self._n_given] = values
-        chosen: Floats = everything[self.prepared.part.row]
+    @property
+    def is_critical(self) -> Bools:
+        """Whether a measurement of the part that is estimated is critical while all are in use."""
+        return self._criticality.is_critical
+
+    def part_values(self, values: Floats) -> Floats:
+        """Values of the measurements given, as those of the part that is estimated; shape (..., n)."""
+        n_more = len(self._measurements) - self._n_given
+        added = np.broadcast_to(self._measurements.value[self._n_given :], (*values.shape[:-1], n_more))
+        chosen: Floats = np.concatenate((values, added), axis=-1)[..., self.prepared.part.row]
         return chosen
 
     def _inside(self, state: State) -> State:
@@ -174,11 +180,15 @@ class Estimator:
 
     def _spread(self, values: Floats) -> Floats:
         """Values of the part's measurements among all, NaN elsewhere."""
+        if self._is_whole:
+            return values
         everywhere = np.full(len(self._measurements), np.nan)
         everywhere[self.prepared.part.row] = values
         return everywhere
 
     def _spread_integers(self, values: Ints | Bools, elsewhere: int) -> Ints:
+        if self._is_whole:
+            return values.astype(np.intp)
         everywhere = np.full(len(self._measurements), elsewhere, np.intp)
         everywhere[self.prepared.part.row] = values
         return everywhere
@@ -190,7 +200,7 @@ class Estimator:
 
     def _bad_data_report(self, found: Identified, report: MeasurementReport) -> BadDataReport:
         part, solver = self.prepared.part, self.solver
-        in_doubt = np.concatenate([found.rejected, *found.unlocated]).astype(np.intp)
+        in_doubt = np.concatenate([found.rejected, *found.unlocated]) if found.unlocated else found.rejected
         branches = suspect_topology(part.network, part.measurements, np.unique(in_doubt))
         zeros = zero_injection_residuals(solver, found.solution.multipliers).max(axis=1, initial=0.0)
         is_suspect = (report.status == Status.USED) & (report.normalized_residual > self.limit)

@@ -31,6 +31,7 @@ class LinearModel:
         self.space = new_workspace(structure, layout)
         self.weights = np.zeros(2 * layout.n_pair)
         self.weights[layout.constraint_rows] = zero_weights
+        self._variances = np.empty(0)
         self.use(np.ones(len(sigma), bool))
 
     def use(self, chosen: Bools) -> None:
@@ -55,16 +56,18 @@ class LinearModel:
             space.inverse,
             space.work,
         )
+        self._variances = self._row_variances()
 
     def variances(self) -> Floats:
         """Variance of each measurement's estimate, shape (n_measurement,); after `invert`."""
-        rows: Floats = self._row_variances()[self.layout.row]
+        rows: Floats = self._variances[self.layout.row]
         return rows
 
     def zero_variances(self) -> Floats:
         """Variance of each exact zero (P, Q) as the gain matrix weighs it, shape (2 n_zero,); after
         `invert`."""
-        return self._row_variances()[self.layout.constraint_rows]
+        rows: Floats = self._variances[self.layout.constraint_rows]
+        return rows
 
     def _row_variances(self) -> Floats:
         pairs = self.layout.pairs

@@ -29,6 +29,8 @@ class Suspicion:
 
 def suspect_topology(network: Network, measurements: Measurements, bad: Ints) -> Ints:
     """Branches around which bad measurements cluster: at least three, at both of its ends or on it."""
+    if len(bad) < _CLUSTER:
+        return np.empty(0, np.intp)
     bus = metered_bus(network, measurements)[bad]
     on_bus = measurements.at_bus()[bad]
     at_bus = np.bincount(bus[on_bus], minlength=network.n_bus)

@@ -38,9 +38,9 @@ def unit_network(network: Network) -> Network:
     """The network with drawn admittance magnitudes and nothing else but its branches."""
     root: Complexes = (network.y_ft * network.y_tf) ** 0.5
     series = np.where(root.real < 0, -root, root)
-    size: Floats = np.abs(series)
+    size = np.abs(series)
     drawn = np.random.default_rng(_SEED).uniform(1.0, 2.0, network.n_branch)
-    y: Complexes = drawn * series / np.where(size > 0, size, 1.0)
+    y = np.asarray(drawn * series / np.where(size > 0, size, 1.0), np.complex128)
     nothing = np.zeros(network.n_bus, np.complex128)
     return replace(network, y_ff=y, y_ft=-y, y_tf=-y, y_tt=y, y_shunt=nothing)
 
