@@ -58,12 +58,18 @@ def measurements_fit_the_grid(body: Mapping[str, Any], world: World) -> list[Fau
     return faults
 
 
+def undecorated(mrid: str) -> str:
+    """Return an mRID without what files put before it: `urn:uuid:`, `#`, `_`."""
+    return mrid.removeprefix("urn:uuid:").removeprefix("#").removeprefix("_")
+
+
 def _faults(
     measurement: Mapping[str, Any], components: Mapping[str, str] | None
 ) -> Iterator[tuple[str, str, str]]:
     measurand = measurement["measurand"]
     if components is not None:
-        kind = components.get(measurement["component"])
+        mrid = measurement["component"]
+        kind = components.get(mrid) or components.get(undecorated(mrid))
         if kind is None:
             yield "component", "unknown_component", "the grid has no component of this mRID"
         elif kind in NOT_AT and measurand in NOT_AT[kind]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from gridjobs_workers.estimation.measurements import Side
 from gridjobs_workers.grids.model import BranchKind, GridModel
+from gridjobs_workers.grids.names import undecorated
 from gridjobs_workers.grids.network import Network
 
 
@@ -44,7 +45,13 @@ class Places:
 
     def find(self, mrid: str, side: int | None) -> Place | None:
         """Return the place of a component, or None when the grid has no such component or end."""
-        return self._places.get((mrid, side or 0)) or self._places.get((mrid, 1 if side is None else side))
+        for name in dict.fromkeys((mrid, undecorated(mrid))):
+            place = self._places.get((name, side or 0)) or self._places.get(
+                (name, 1 if side is None else side)
+            )
+            if place is not None:
+                return place
+        return None
 
     def network_bus(self, model_bus: int) -> int:
         """Row in the network of a bus of the grid model; -1 when it is de-energised."""
