@@ -134,14 +134,14 @@ def test_an_open_branch_taken_for_closed_is_suspected() -> None:
         column[wrong] *= 3.0  # the model has a branch that is not there as modelled
     result = estimate(replace(n, **y), exact)
     ends = {int(n.from_bus[wrong]), int(n.to_bus[wrong])}
-    near = {
-        int(b) for b in result.bad_data.suspect_branches if {int(n.from_bus[b]), int(n.to_bus[b])} & ends
-    }
+    near = {int(b) for b in result.bad_data.suspect_branches if {int(n.from_bus[b]), int(n.to_bus[b])} & ends}
     assert not result.passes_chi2
     assert near
 
 
-def best_by_trying_all(residuals: np.ndarray, covariance: np.ndarray, penalty: float) -> tuple[frozenset[int], float]:
+def best_by_trying_all(
+    residuals: np.ndarray, covariance: np.ndarray, penalty: float
+) -> tuple[frozenset[int], float]:
     best = (frozenset[int](), 0.0)
     for size in range(1, 4):
         for chosen in combinations(range(len(residuals)), size):

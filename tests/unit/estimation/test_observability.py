@@ -147,7 +147,7 @@ def test_a_measured_injection_at_a_zero_injection_bus_is_a_conflict() -> None:
 def test_nonsense_is_refused(field: str, value: float) -> None:
     columns = {"kind": Kind.P_FLOW, "element": [0], "value": 0.1, "sigma": 0.01, "side": 0}
     columns[field] = [value] if field == "element" else value
-    with pytest.raises(ValueError, match="measurement|element"):
+    with pytest.raises(ValueError, match=r"measurement|element"):
         estimate(CHAIN, Measurements.join([LEVEL, Measurements.of(**columns)]))
 
 
