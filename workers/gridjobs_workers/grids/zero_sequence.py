@@ -35,6 +35,8 @@ THROUGH, ZIGZAG, MAGNETISING = (1.0, 0.95), (0.4, 0.1), (1.0, 10.0)
 CHARGING = 0.6
 EVEN_AND_INVERTED = (2, 6, 10)  # clocks at which the zero sequence of star-star windings changes sign
 
+HALF_AN_HOUR = np.pi / 12
+
 EARTHED = ("Yn", "Zn")
 
 
@@ -57,6 +59,7 @@ class _Windings:
     from_connection: list[str]
     to_connection: list[str]
     clock: Ints  # hours by which the to side lags
+    tap_shift_rad: Floats  # by which the from side leads because of phase-shifting taps
     is_assumed: Bools
 
 
@@ -85,7 +88,9 @@ def zero_sequence(model: GridModel, network: Network) -> ZeroSequence:
     y_ff, y_ft, y_tf, y_tt = (
         np.where(is_transformer, a, b) for a, b in zip(transformers, lines, strict=True)
     )
-    shift = np.pi / 6 * windings.clock * (not model.extra.get("vector_groups_in_angles", False))
+    # The network's own shifts are those of taps, and of clocks if the file's solution counts them.
+    counted = np.abs(np.angle(np.exp(1j * (network.shift_rad - windings.tap_shift_rad)))) > HALF_AN_HOUR
+    shift = np.where(counted, 0.0, np.pi / 6 * windings.clock)
     return ZeroSequence(
         y_ff=y_ff,
         y_ft=y_ft,
@@ -155,11 +160,12 @@ def _windings(model: GridModel, network: Network) -> _Windings:
         leaders.setdefault(str(ends.mrid[end]), int(end))
     n = network.n_branch
     first, second = [""] * n, [""] * n
-    clock, assumed = np.zeros(n, np.intp), np.zeros(n, bool)
+    clock, assumed, tap = np.zeros(n, np.intp), np.zeros(n, bool), np.zeros(n)
     for k, row in enumerate(network.branch_row.tolist()):
         own = by_branch.get(row, [])
         if not own:
             continue
+        tap[k] = ends.tap_shift_rad[own[0]] - (ends.tap_shift_rad[own[1]] if len(own) > 1 else 0.0)
         first[k], assumed[k] = _connection(model, own[0], network.base_kv[network.from_bus[k]], network, k)
         if len(own) == 1:  # a winding lags the first one, whose frame the star point has
             second[k] = "star"
@@ -168,7 +174,7 @@ def _windings(model: GridModel, network: Network) -> _Windings:
         second[k], also = _connection(model, own[1], network.base_kv[network.to_bus[k]], network, k)
         assumed[k] |= also
         clock[k] = ends.clock[own[1]] - ends.clock[own[0]]
-    return _Windings(first, second, clock, assumed)
+    return _Windings(first, second, clock, tap, assumed)
 
 
 def _connection(model: GridModel, end: int, kv: float, network: Network, branch: int) -> tuple[str, bool]:
