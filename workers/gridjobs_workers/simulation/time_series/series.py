@@ -50,7 +50,8 @@ class InjectionSeries:
 
     def blocks(self, start: int, stop: int) -> Floats:
         """Profiles as the kernels take them, shape (n_block, n_profile, LANES); raises `InvalidProfiles`."""
-        x = self.values(start, stop)
+        # One memory layout, so that the kernel is compiled once.
+        x = np.require(self.values(start, stop), requirements=["C", "W"])
         blocks = np.empty((-(-(stop - start) // LANES), len(x), LANES))
         if in_blocks(x, blocks) != 0.0:
             profile, step = np.argwhere(~np.isfinite(x))[0]

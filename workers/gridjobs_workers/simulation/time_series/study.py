@@ -168,9 +168,12 @@ class _Observer:
         self.from_row, self.to_row = row_of[network.from_bus], row_of[network.to_bus]
         self.branch_order = np.argsort(self.from_row)
         self.network, self.point, self.series = network, point, series
-        self.limits, self.options = limits, options
+        self.options = options
         self.v = Watch(network.n_bus, origin=0.6, span=0.8)
         self.loading = Watch(network.n_branch, origin=0.0, span=1.0)
+        self.v_min_pu, self.v_max_pu = (
+            np.array(v, dtype=np.float64) for v in (limits.v_min_pu, limits.v_max_pu)
+        )
         limit = np.stack((limits.i_from_pu, limits.i_to_pu))
         # A branch without any limit shows its current; a limit at one end only is that end's.
         limit[:, np.isinf(limit).all(axis=0)] = 1.0
@@ -206,8 +209,8 @@ class _Observer:
             start,
             n,
             whole,
-            self.limits.v_min_pu,
-            self.limits.v_max_pu,
+            self.v_min_pu,
+            self.v_max_pu,
             *self.v.state,
             *self.step_v[:, span],
             v_pu,
