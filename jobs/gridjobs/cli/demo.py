@@ -49,7 +49,7 @@ def _tour(api: Api, example: Path, data: Path) -> None:
     request = json.loads((example / "estimation.json").read_text())
     started = time.perf_counter()
     job = api.post("/v1/estimations", {"grid_id": grid["id"], **request})
-    click.echo(f"  job {job['id']} accepted (the first one on a machine waits about a minute for a compiler)")
+    click.echo(f"  job {job['id']} accepted")
     for event in api.events(f"/v1/jobs/{job['id']}/events/stream"):
         _show(event["data"], time.perf_counter() - started)
     job = api.get(f"/v1/jobs/{job['id']}")
@@ -78,7 +78,7 @@ def _show(job: dict[str, object], elapsed_s: float) -> None:
 def _running(data: Path) -> Iterator[str]:
     """Run `gridjobs up` on a free port; yields its address."""
     data.mkdir(parents=True, exist_ok=True)
-    click.echo("Starting Gridjobs on free loopback ports ...")
+    click.echo("Starting Gridjobs on free loopback ports (the first run compiles the kernels, about a minute) ...")
     up = [sys.executable, "-m", "gridjobs.cli", "up", "--data", str(data), "--port", "0"]
     with (data / "up.log").open("w") as log:
         process = subprocess.Popen(up, stdout=subprocess.PIPE, stderr=log, text=True)
