@@ -165,7 +165,7 @@ def solved(
     factor = splu(y[others][:, others].tocsc())
     for _ in range(200):
         u = v[:, :3] - v[:, 3:]
-        phase_current = np.conj(s / u)
+        phase_current = np.conj(np.divide(s, u, out=np.zeros_like(u), where=network.present[:, :3]))
         current = np.concatenate((phase_current, -phase_current.sum(axis=1, keepdims=True)), axis=1)
         current = current[network.present]
         new = factor.solve(current[others] - y[others][:, held] @ v[reference_bus, :3])
