@@ -78,7 +78,9 @@ def _show(job: dict[str, object], elapsed_s: float) -> None:
 def _running(data: Path) -> Iterator[str]:
     """Run `gridjobs up` on a free port; yields its address."""
     data.mkdir(parents=True, exist_ok=True)
-    click.echo("Starting Gridjobs on free loopback ports (the first run compiles the kernels, about a minute) ...")
+    click.echo(
+        "Starting Gridjobs on free loopback ports (the first run compiles the kernels, about a minute) ..."
+    )
     up = [sys.executable, "-m", "gridjobs.cli", "up", "--data", str(data), "--port", "0"]
     with (data / "up.log").open("w") as log:
         process = subprocess.Popen(up, stdout=subprocess.PIPE, stderr=log, text=True)
