@@ -236,7 +236,7 @@ def start_openstef(series: list[Case], folder: Path, command: list[str]) -> subp
         }
         (folder / f"{i}.json").write_text(json.dumps(plan))
         plans += [str(folder / f"{i}.json"), str(folder / f"{i}.out.csv")]
-    return subprocess.Popen([*command, *plans])
+    return subprocess.Popen([*command, *plans], stdout=subprocess.DEVNULL)
 
 
 def add_openstef(case: Case, row: Row, out: Path) -> None:

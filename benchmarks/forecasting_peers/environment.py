@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 PACKAGES = {
     4: ["openstef[meta]==4.7.0", "openstef-models[lgbm]==4.7.0"],
-    3: ["openstef==3.4.93"],
+    3: ["openstef[cpu]==3.4.93"],
 }
 
 

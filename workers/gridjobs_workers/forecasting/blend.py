@@ -1,10 +1,10 @@
 """Linear quantiles and trees together: weight, conformal shift, limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gridjobs_workers.forecasting import linear, trees
+from gridjobs_workers.forecasting import anchor, linear, trees
 from gridjobs_workers.forecasting.clock import Floats
 from gridjobs_workers.forecasting.design import Knots, find_knots, linear_design
 from gridjobs_workers.forecasting.features import Table
@@ -14,6 +14,10 @@ CALIBRATED_DAYS = 182  # below it a hold-out of a fifth misleads more than it he
 WIDENING = 1.15  # without a hold-out: what quantiles of a few weeks are too narrow by, as measured
 HELD_OUT = 0.2
 SHRINKAGE = 0.5  # of the conformal shift towards none
+EVEN_WEIGHT, SHORT_WEIGHT = (
+    0.5,
+    0.3,
+)  # of the linear part, without a hold-out; a short horizon suits trees better
 WEIGHTS = np.linspace(0, 1, 9)
 
 
@@ -26,6 +30,7 @@ class Blend:
         knots: Where the linear part bends.
         linear: The linear part.
         trees: The trees.
+        anchor: What the trees start from in a short forecast, see `anchor`; else empty.
         weight: Share of the linear part.
         widening: Factor on the distance from the median.
         shift: Conformal shift of each quantile in widths of the 80 % interval, shape (n_level,).
@@ -35,17 +40,24 @@ class Blend:
     knots: Knots
     linear: linear.Linear
     trees: trees.Trees
+    anchor: Floats
     weight: float
     widening: float
     shift: Floats
 
     def predict(self, table: Table, low: float, high: float) -> Floats:
         """Quantiles of each row between the limits, shape (n_row, n_level), sorted."""
-        a, b = parts(self.linear, self.trees, self.knots, table, self.levels, (low, high))
+        a, b = self.parts(table, low, high)
         q = self.weight * a + (1 - self.weight) * b
         middle = q[:, [column(self.levels, 0.5)]]
         q = middle + self.widening * (q - middle) + self.shift * width(q, self.levels)
         return np.clip(np.sort(q, axis=1), low, high)
+
+    def parts(self, table: Table, low: float, high: float) -> tuple[Floats, Floats]:
+        """Quantiles by the linear part and by the trees, each shape (n_row, n_level)."""
+        a = self.linear.predict(linear_design(table, self.knots))
+        b = self.trees.predict(table.x, self.levels) + anchor.apply(self.anchor, table)[:, None]
+        return np.clip(a, low, high), np.clip(b, low, high)
 
 
 def fit(
@@ -65,34 +77,21 @@ def fit(
     References:
         Y. Romano, E. Patterson, E. Candès, "Conformalized Quantile Regression", NeurIPS 2019.
     """
-    weight, widening, shift = 0.5, WIDENING, np.zeros(len(levels))
-    if days >= CALIBRATED_DAYS:
-        weight, shift = calibrate(table, y, levels, days, (low, high), dormant)
-        widening = 1.0
-    knots, a, b = fit_parts(table, y, levels, days)
-    return Blend(levels, knots, a, b, weight, widening, shift)
+    fitted = fit_parts(table, y, levels, days)
+    if days < CALIBRATED_DAYS:
+        return fitted
+    weight, shift = calibrate(table, y, levels, days, (low, high), dormant)
+    return replace(fitted, weight=weight, widening=1.0, shift=shift)
 
 
-def fit_parts(
-    table: Table, y: Floats, levels: Floats, days: float
-) -> tuple[Knots, linear.Linear, trees.Trees]:
-    """The knots, the linear part and the trees."""
+def fit_parts(table: Table, y: Floats, levels: Floats, days: float) -> Blend:
+    """Both parts at the weights that suit a short history."""
     knots = find_knots(table, days)
-    return (
-        knots,
-        linear.fit(linear_design(table, knots), y, levels),
-        trees.fit(table.x, y, trees.tree_count(days)),
-    )
-
-
-def parts(
-    a: linear.Linear, b: trees.Trees, knots: Knots, table: Table, levels: Floats, limits: tuple[float, float]
-) -> tuple[Floats, Floats]:
-    """Quantiles by the linear part and by the trees, each shape (n_row, n_level)."""
-    return (
-        np.clip(a.predict(linear_design(table, knots)), *limits),
-        np.clip(b.predict(table.x, levels), *limits),
-    )
+    start = anchor.fit(table, y)
+    a = linear.fit(linear_design(table, knots), y, levels)
+    b = trees.fit(table.x, y - anchor.apply(start, table), trees.tree_count(days))
+    weight = SHORT_WEIGHT if start.size else EVEN_WEIGHT
+    return Blend(levels, knots, a, b, start, weight, WIDENING, np.zeros(len(levels)))
 
 
 def calibrate(
@@ -106,11 +105,11 @@ def calibrate(
     n = int(len(y) * (1 - HELD_OUT))
     some = np.flatnonzero(np.isin(np.arange(n) % 5, (0, 2)))
     late = Table(table.names, table.x[n:])
-    knots, a, b = fit_parts(Table(table.names, table.x[some]), y[some], levels, days)
-    qa, qb = parts(a, b, knots, late, levels, limits)
+    early = fit_parts(Table(table.names, table.x[some]), y[some], levels, days)
+    qa, qb = early.parts(late, *limits)
     seen = y[n:]
     losses = [pinball(seen, w * qa + (1 - w) * qb, levels).mean() for w in WEIGHTS]
-    weight = 0.25 * 0.5 + 0.75 * float(WEIGHTS[np.argmin(losses)])
+    weight = 0.25 * early.weight + 0.75 * float(WEIGHTS[np.argmin(losses)])
     q = weight * qa + (1 - weight) * qb
     wide = width(q, levels)
     off = (seen[:, None] - q) / wide

@@ -1,7 +1,5 @@
 """What to do with less than three weeks of history."""
 
-import warnings
-
 import numpy as np
 
 from gridjobs_workers.forecasting.clock import Floats, Ints
@@ -58,12 +56,10 @@ def climatology(known: Known, origin: int, horizon: int, levels: Floats) -> Floa
     targets = np.arange(origin, origin + horizon)
     pool = np.column_stack([same_time(past, targets + shift, origin) for shift in neighbours(known)])
     typical = past.values[np.isfinite(past.values)]
-    few = np.isfinite(pool).sum(axis=1) < FEW
-    q = np.empty((horizon, len(levels)))
-    q[few] = np.quantile(typical, levels)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        q[~few] = np.nanquantile(pool[~few], levels, axis=1).T
+    q = np.repeat(np.quantile(typical, levels)[None, :], horizon, axis=0)
+    enough = np.isfinite(pool).sum(axis=1) >= FEW
+    if enough.any():
+        q[enough] = np.nanquantile(pool[enough], levels, axis=1).T
     return q
 
 

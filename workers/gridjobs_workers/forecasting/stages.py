@@ -1,6 +1,7 @@
 """How far ahead, and from where: stages of the horizon and the forecast origins that training pretends."""
 
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Issue:
     Attributes:
         per_day: Intervals a day.
         phase: Position of a forecast origin; others follow every day. None for a short horizon, issued at any time.
-        tile: Intervals that one origin serves when the horizon is short.
+        tile: Intervals from one origin to the next when the horizon is short.
     """
 
     per_day: int
@@ -42,8 +43,13 @@ class Issue:
 def issue_for(origin: int, horizon: int, per_day: int) -> Issue:
     """Short horizons are issued at any time, longer ones once a day at the time of the first."""
     if per_day > 1 and horizon * DAY_S <= SHORT_S * per_day:
-        return Issue(per_day, None, max(1, horizon))
+        return Issue(per_day, None, tile_for(max(1, horizon), per_day))
     return Issue(per_day, origin % per_day)
+
+
+def tile_for(horizon: int, per_day: int) -> int:
+    """Least length from the horizon on that shares no factor with a day, so that origins wander through the day."""
+    return next(tile for tile in range(horizon, horizon + per_day + 1) if gcd(tile, per_day) == 1)
 
 
 def stages_for(horizon: int, per_day: int) -> list[Stage]:
