@@ -5,6 +5,7 @@ from typing import Any
 
 from gridjobs_workers.cache import recent_grids
 from gridjobs_workers.estimation.desks import AsymmetricDesk, SymmetricDesk
+from gridjobs_workers.estimation.three_phase import warm as three_phase
 from gridjobs_workers.estimation.warm import compile_kernels
 from gridjobs_workers.estimation.wire.dataset import BadDataset, snapshots
 from gridjobs_workers.estimation.wire.request import Wishes
@@ -28,6 +29,7 @@ def run(task: Task) -> Outcome:
 def warm() -> None:
     """Compile the kernels, so that no job waits for a compiler."""
     compile_kernels()
+    three_phase.compile_kernels()
 
 
 def _desk(task: Task) -> SymmetricDesk | AsymmetricDesk:

@@ -19,7 +19,7 @@ from gridjobs_workers.estimation.errors import NotConverged
 from gridjobs_workers.grids.network import Complexes, Floats
 
 if TYPE_CHECKING:
-    from gridjobs_workers.estimation.three_phase.solver import PhaseModel
+    from gridjobs_workers.estimation.three_phase.phase_model import PhaseModel
 
 _BALANCE = 1e-4  # of the unit block: near the least singular value of A scaled (Björck)
 _FIRST_DAMPING = 1e-6

@@ -9,7 +9,8 @@ from scipy.sparse import csr_array
 
 from gridjobs_workers.estimation.measurements import Kind, Side
 from gridjobs_workers.estimation.three_phase.measurements import At, PhaseMeasurements
-from gridjobs_workers.estimation.three_phase.solver import PhaseModel, Solver
+from gridjobs_workers.estimation.three_phase.phase_model import PhaseModel
+from gridjobs_workers.estimation.three_phase.solver import Solver
 from gridjobs_workers.estimation.three_phase.start import Start
 from gridjobs_workers.estimation.three_phase.terms import Wiring
 from gridjobs_workers.grids.network import Complexes, Floats, Ints

@@ -2,34 +2,30 @@
 
 minimise Σ (z_i − h_i(V))² / σ_i² subject to zero current where no equipment is
 
-The linear algebra is that of the symmetric estimator: its kernels take phase nodes for buses.
+Gauss-Newton with three gears: normal equations, rotations where those lose their digits, damped steps where neither
+settles.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 
 from gridjobs_workers.estimation.errors import NotConverged
-from gridjobs_workers.estimation.kernels.newton import factorised, largest, linear_step
-from gridjobs_workers.estimation.kernels.variance import pair_covariances
-from gridjobs_workers.estimation.linear import LinearModel
+from gridjobs_workers.estimation.kernels.newton import largest, linear_step
 from gridjobs_workers.estimation.three_phase.currents import assumed_axis_rad, without_direction
 from gridjobs_workers.estimation.three_phase.damped import minimise_damped
-from gridjobs_workers.estimation.three_phase.kernel import moved, residuals_at
-from gridjobs_workers.estimation.three_phase.layout import Layout, build_layout, with_axes
+from gridjobs_workers.estimation.three_phase.kernel import moved
+from gridjobs_workers.estimation.three_phase.layout import Layout, with_axes
 from gridjobs_workers.estimation.three_phase.measurements import PhaseMeasurements
-from gridjobs_workers.estimation.three_phase.orthogonal import rotate
+from gridjobs_workers.estimation.three_phase.phase_model import PhaseModel
 from gridjobs_workers.estimation.three_phase.start import Start
 from gridjobs_workers.estimation.three_phase.terms import Wiring
-from gridjobs_workers.estimation.three_phase.zeros import zero_weights
 from gridjobs_workers.grids.network import Complexes, Floats
 
 _LARGEST_STEP = 1.0  # [rad, ln p.u.]: nothing physical moves further at once
 _CAREFUL = 0.05  # steps larger than this must shrink
 _SHORTEST = 1 / 64  # part of a step below which halving gives up
-_SMALLEST_PIVOT = 1e-15
 _LIGHTER = 0.01  # weight of exact zeros in normal equations: multipliers make them exact there
 _SMALL_CORRECTION = 1e-3  # relative to the step
 _STALLING, _PATIENCE = 0.8, 4  # steps that shrink by less, and how many of them show that digits are lost
@@ -53,68 +49,6 @@ class Solution:
     objective: float
     iterations: int
     step: float
-
-
-class PhaseModel(LinearModel):
-    """Measurements of phase nodes around a state. One thread at a time."""
-
-    def __init__(
-        self, wiring: Wiring, measurements: PhaseMeasurements, start: Start, zeros: Floats | None
-    ) -> None:
-        self.phases: Layout = build_layout(wiring, measurements)
-        self.start = start
-        if zeros is None:
-            zeros = zero_weights(wiring, measurements, self.phases)
-        # Layouts and starts of both estimators have what a linear model needs of them.
-        super().__init__(
-            wiring.structure, cast("Any", self.phases), cast("Any", start), measurements.sigma, zeros
-        )
-
-        # Rows of the earliest nodes first: later ones then meet a factor that is there already.
-        first = np.repeat(self.phases.pairs.columns[self.phases.pairs.starts[:-1]], 2)
-        self._in_order = np.argsort(first, kind="stable")
-
-    def evaluate(self, v: Complexes, targets: Floats, weights: Floats, layout: Layout | None = None) -> float:
-        """Fill residuals and Jacobian at a state and return Σ w r².
-
-        The weights of the second rows of magnitudes are set to their curvature, see `kernel.residuals_at`.
-        """
-        space, layout = self.space, layout or self.phases
-        objective: float = residuals_at(
-            layout.stencils, layout.shapes, layout.axes, targets, weights, v, self.start.is_phase, self.free,
-            space.values, space.jacobian, space.residuals,
-        )  # fmt: skip
-        return objective
-
-    def variances(self) -> Floats:
-        """Variance of each measurement's estimate, shape (n_measurement,), from the workspace's Jacobian and inverse."""
-        pairs, space = self.phases.pairs, self.space
-        covariances = np.empty(3 * self.phases.n_pair)
-        pair_covariances(
-            pairs.starts, pairs.slots, pairs.slot_starts, space.jacobian, space.inverse, covariances
-        )
-        pair, component = np.divmod(self.phases.row, 2)
-        found: Floats = covariances[3 * pair + 2 * component]
-        return found
-
-    def normalise(self, weights: Floats) -> int:
-        """Factorise the gain matrix of the Jacobian at hand; whether a pivot is not positive."""
-        return int(
-            factorised(
-                self.structure.pattern, self.phases.pairs, weights, self.free, self.space, _SMALLEST_PIVOT, 0.0, True
-            )
-        )  # fmt: skip
-
-    def orthogonalise(self, weights: Floats) -> int:
-        """Factorise by rotations of the Jacobian at hand; the number of states that nothing determines."""
-        counting = self._in_order[weights[self._in_order] > 0]
-        space, pairs = self.space, self.phases.pairs
-        return int(
-            rotate(
-                self.structure.pattern, pairs.starts, pairs.columns, space.jacobian, weights, counting, self.free,
-                space.blocks, space.inverse_diagonal, space.null,
-            )
-        )  # fmt: skip
 
 
 class Solver(PhaseModel):

@@ -18,7 +18,7 @@ from gridjobs_workers.estimation.kernels.factor import null_vector
 from gridjobs_workers.estimation.three_phase.currents import assumed_axis_rad
 from gridjobs_workers.estimation.three_phase.layout import build_layout
 from gridjobs_workers.estimation.three_phase.measurements import MAGNITUDES, PhaseMeasurements
-from gridjobs_workers.estimation.three_phase.solver import PhaseModel
+from gridjobs_workers.estimation.three_phase.phase_model import PhaseModel
 from gridjobs_workers.estimation.three_phase.start import Start
 from gridjobs_workers.estimation.three_phase.terms import Wiring
 from gridjobs_workers.grids.network import Complexes, Floats, Ints
