@@ -23,7 +23,6 @@ CURRENTS = frozenset({"current_magnitude", "current_angle"})
 # What cannot be measured at a kind of component; everything else can.
 NOT_AT: Mapping[str, frozenset[str]] = {
     "node": CURRENTS,
-    "shunt": frozenset(UNITS) - VOLTAGES,
     "switch": frozenset(UNITS) - VOLTAGES,
 }
 COLUMNS = frozenset({"component", "measurand", "value"})

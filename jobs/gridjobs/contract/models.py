@@ -537,7 +537,7 @@ class MeasurementName(BaseModel):
 class ObservabilityReport(BaseModel):
     observable: bool
     """
-    Whether the measurements alone determine the state.
+    Whether the measurements alone, without assumed loads, determine the state.
     """
     observable_islands: Annotated[int | None, Field(ge=0)] = None
     unobservable_nodes: list[str]
@@ -574,6 +574,9 @@ class NodeEstimate(BaseModel):
     base_kv: float | None = None
     energised: bool
     observable: bool | None = None
+    """
+    Whether its voltage is determined, assumed loads included.
+    """
     island: int | None = None
     phase: str | None = None
     """

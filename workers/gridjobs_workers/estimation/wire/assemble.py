@@ -40,7 +40,7 @@ def assemble(readings: Iterable[Reading], assumed: Assumed, scene: Scene) -> Row
         ("active_power", Kind.P_INJ, assumed.p_mw, assumed.sigma_p_mw),
         ("reactive_power", Kind.Q_INJ, assumed.q_mvar, assumed.sigma_q_mvar),
     ):
-        for bus, injections in scene.injections_at_buses().items():
+        for bus, injections in scene.injections_at_buses.items():
             found = [at_injection.get((row, measurand), []) for row in injections]
             parts = [
                 _measured(r, row) or _assumed(value, sigma, row, scene)
@@ -57,6 +57,8 @@ def out_of_service(reading: Reading) -> str | None:
         return "the component is de-energised"
     if reading.measurand.startswith("voltage"):
         return None
+    if place.at is At.OTHER:
+        return "what flows through a shunt or a switch is not estimated; measure beside it"
     if place.at is At.BRANCH and place.branch < 0:
         return "the branch is open"
     if place.at is At.INJECTION and place.injection < 0:

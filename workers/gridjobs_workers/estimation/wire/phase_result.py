@@ -59,14 +59,15 @@ def summary(snapshot: PhaseSnapshot) -> dict[str, Any]:
         "iterations": estimate.iterations,
         "objective": estimate.objective,
         "degrees_of_freedom": estimate.degrees_of_freedom,
-        "chi_square_threshold": estimate.chi2_limit,
-        "chi_square_passed": bool(estimate.passes_chi2) or estimate.degrees_of_freedom <= 0,
         "measurements": int(np.count_nonzero(~pseudo & used)),
         "pseudo_measurements": int(np.count_nonzero(pseudo & used)),
         "constraints": 2 * len(snapshot.measurements.zero_injection),
         "rejected": len(estimate.bad_data.rejected),
         "core_seconds": snapshot.core_seconds,
     }
+    if estimate.degrees_of_freedom > 0:  # without redundancy there is nothing to test
+        found["chi_square_threshold"] = estimate.chi2_limit
+        found["chi_square_passed"] = bool(estimate.passes_chi2)
     return {"time": snapshot.time, **found} if snapshot.time else found
 
 
@@ -171,7 +172,7 @@ def branches(snapshot: PhaseSnapshot, scene: Scene) -> Table:
 def injections(snapshot: PhaseSnapshot, scene: Scene) -> Table:
     """Net consumption at every node where equipment is in service, one row a phase."""
     q, s, buses = snapshot.estimate.quantities, snapshot.estimate.sigmas, scene.model.buses
-    at_buses = scene.injections_at_buses()
+    at_buses = scene.injections_at_buses
     shown = np.array(sorted(at_buses), np.intp)
     rows = np.repeat(scene.network.bus_row[shown], 3)
     mrid, phase_mva = scene.model.injections.mrid, scene.network.base_mva / 3.0

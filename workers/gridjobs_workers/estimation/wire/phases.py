@@ -136,7 +136,7 @@ def _add_injections(
         ("active_power", Kind.P_INJ, assumed.p_mw, assumed.sigma_p_mw),
         ("reactive_power", Kind.Q_INJ, assumed.q_mvar, assumed.sigma_q_mvar),
     ):
-        for bus, injections in scene.injections_at_buses().items():
+        for bus, injections in scene.injections_at_buses.items():
             readings = [measured.get((row, measurand), []) for row in injections]
             totals = [_of_phase(found_here, "ABC") for found_here in readings]
             if all(total is not None for total in totals):

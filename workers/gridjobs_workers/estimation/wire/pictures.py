@@ -41,7 +41,7 @@ def state_variables(snapshot: Snapshot, scene: Scene) -> bytes:
                 target = p_mw if source.measurand == "active_power" else q_mvar
                 estimate_pu = source.value_pu - residual[row] * source.variance_share
                 target[source.injection] = -estimate_pu * network.base_mva
-    for bus, injections in scene.injections_at_buses().items():
+    for bus, injections in scene.injections_at_buses.items():
         if len(injections) == 1:  # nothing to share
             p_mw[injections[0]] = -q.p_pu[bus] * network.base_mva
             q_mvar[injections[0]] = -q.q_pu[bus] * network.base_mva

@@ -11,6 +11,7 @@ from gridjobs_workers.grids.network import Network
 
 Fault = dict[str, str]
 SMALLEST_SIGMA_PU = 1e-7
+MOST_VOLTAGE_PU = 5.0  # above it the unit is wrong, not the meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def read(
     readings, faults = [], []
     for index, row in enumerate(rows):
         place = places.find(row["component"], row.get("side"))
-        fault = _fault(row, place)
+        fault = _fault(row, place, network)
         if fault is None and place is not None:
             readings.append(_reading(index, row, place, network, defaults))
         elif fault is not None:
@@ -93,7 +94,7 @@ def read(
     return readings
 
 
-def _fault(row: Mapping[str, Any], place: Place | None) -> tuple[str, str, str] | None:
+def _fault(row: Mapping[str, Any], place: Place | None, network: Network) -> tuple[str, str, str] | None:
     measurand, unit = row["measurand"], row.get("unit")
     if place is None:
         if row.get("side"):
@@ -107,12 +108,15 @@ def _fault(row: Mapping[str, Any], place: Place | None) -> tuple[str, str, str] 
         return "/accuracy_class", "sigma_given_twice", "give sigma or accuracy_class, not both"
     if measurand in ("voltage_magnitude", "current_magnitude") and row["value"] < 0:
         return "/value", "negative_magnitude", "a magnitude cannot be negative"
-    if not measurand.startswith("voltage") and place.at is At.OTHER:
-        return (
-            "/component",
-            "measurand_not_applicable",
-            "only the voltage can be measured at a shunt or a switch",
-        )
+    if measurand == "voltage_magnitude" and place.bus >= 0:
+        factor = per_unit_factor(measurand, unit or "kV", row.get("phase") or "ABC", network, place.bus)
+        if row["value"] * factor > MOST_VOLTAGE_PU:
+            base_kv = float(network.base_kv[place.bus])
+            return (
+                "/value",
+                "implausible_value",
+                f"no voltage of a node of {base_kv:g} kV: is the unit right?",
+            )
     if measurand.startswith("current") and place.at is At.NODE:
         return (
             "/measurand",

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-
 from gridjobs.contract.models import (
     BadDataOptions,
     DefaultSigmas,
@@ -24,7 +22,6 @@ from gridjobs_workers.estimation.wire.readings import Reading, read
 from gridjobs_workers.estimation.wire.rows import Rows
 from gridjobs_workers.estimation.wire.scene import Scene
 from gridjobs_workers.grids.network import Ints
-from gridjobs_workers.grids.state import sv_voltage
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +95,11 @@ class Wishes:
 
     def options(self, scene: Scene) -> Options:
         """Return the core's options; the angle reference is the grid's own, at the angle of its solution."""
-        references = scene.reference_buses()
-        angles = np.angle(sv_voltage(scene.model, scene.network)[references])
         return Options(
             observability=OnUnobservable(self.request.observability or "restore"),
-            candidates=levels(scene).measurements(scene.zero_injection_buses()[:0])
-            if self.restores
-            else None,
-            reference_bus=references,
-            reference_angle_rad=np.nan_to_num(angles),
+            candidates=levels(scene).measurements(scene.zero_injection_buses[:0]) if self.restores else None,
+            reference_bus=scene.reference_buses,
+            reference_angle_rad=scene.reference_angles_rad,
             tolerance=float(self.solver.tolerance or 1e-8),
             max_iterations=int(self.solver.max_iterations or 50),
             bad_data=BadData(self.bad_data.action or "reject"),
@@ -117,5 +110,5 @@ class Wishes:
         )
 
     def _zero_injection(self, scene: Scene) -> Ints:
-        buses = scene.zero_injection_buses()
+        buses = scene.zero_injection_buses
         return buses if self.request.zero_injections is not False else buses[:0]

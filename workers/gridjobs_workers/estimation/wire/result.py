@@ -58,14 +58,15 @@ def summary(snapshot: Snapshot) -> dict[str, Any]:
         "iterations": estimate.iterations,
         "objective": estimate.objective,
         "degrees_of_freedom": estimate.degrees_of_freedom,
-        "chi_square_threshold": estimate.chi2_limit,
-        "chi_square_passed": bool(estimate.passes_chi2) or estimate.degrees_of_freedom <= 0,
         "measurements": int(np.count_nonzero(~pseudo & (status == Status.USED))),
         "pseudo_measurements": int(np.count_nonzero(pseudo & (status == Status.USED))),
         "constraints": 2 * len(snapshot.measurements.zero_injection),
         "rejected": len(estimate.bad_data.rejected),
         "core_seconds": snapshot.core_seconds,
     }
+    if estimate.degrees_of_freedom > 0:  # without redundancy there is nothing to test
+        found["chi_square_threshold"] = estimate.chi2_limit
+        found["chi_square_passed"] = bool(estimate.passes_chi2)
     return {"time": snapshot.time, **found} if snapshot.time else found
 
 

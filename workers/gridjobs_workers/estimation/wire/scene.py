@@ -1,6 +1,8 @@
 """One grid, prepared for any number of requests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -9,11 +11,12 @@ from numpy.typing import NDArray
 from gridjobs_workers.estimation.structure import Structure, build_structure
 from gridjobs_workers.estimation.wire.places import Places
 from gridjobs_workers.grids.model import GridModel, InjectionKind
-from gridjobs_workers.grids.network import Ints, Network
+from gridjobs_workers.grids.network import Floats, Ints, Network
 from gridjobs_workers.grids.reduce import to_network
+from gridjobs_workers.grids.state import sv_voltage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """A grid with its network and the way from mRIDs to rows.
 
@@ -40,18 +43,15 @@ class Scene:
         present = model.injections.in_service & real
         return cls(model, network, Places(model, network), present, build_structure(network))
 
+    @cached_property
     def zero_injection_buses(self) -> Ints:
         """Buses of the network at which nothing draws or feeds, star points included."""
         occupied = np.zeros(len(self.model.buses.mrid), np.bool_)
         occupied[self.model.injections.bus[self.present]] = True
         return np.flatnonzero(~occupied[self.network.bus_row])
 
-    def alone_at_bus(self, injection: int) -> bool:
-        """Whether no other injection is at the same bus."""
-        bus = self.model.injections.bus
-        return bool(np.count_nonzero(self.present & (bus == bus[injection])) == 1)
-
-    def injections_at_buses(self) -> dict[int, list[int]]:
+    @cached_property
+    def injections_at_buses(self) -> Mapping[int, list[int]]:
         """Rows of the injections at each bus of the network that has any."""
         found: dict[int, list[int]] = {}
         for row in np.flatnonzero(self.present).tolist():
@@ -59,6 +59,7 @@ class Scene:
                 found.setdefault(bus, []).append(row)
         return found
 
+    @cached_property
     def reference_buses(self) -> Ints:
         """Buses of the network that can hold the angle reference, the best first."""
         found = self.model.injections
@@ -66,3 +67,14 @@ class Scene:
         order = able[np.argsort(found.slack_priority[able], kind="stable")]
         buses = np.array([self.places.network_bus(int(found.bus[row])) for row in order], np.intp)
         return buses[buses >= 0]
+
+    @cached_property
+    def reference_angles_rad(self) -> Floats:
+        """Angles of the solution at the reference buses [rad]; 0 where there is none."""
+        angles = np.angle(sv_voltage(self.model, self.network)[self.reference_buses])
+        return np.asarray(np.nan_to_num(angles), np.float64)
+
+    def alone_at_bus(self, injection: int) -> bool:
+        """Whether no other injection is at the same bus."""
+        bus = self.model.injections.bus
+        return bool(np.count_nonzero(self.present & (bus == bus[injection])) == 1)
