@@ -1,4 +1,4 @@
-"""The test network of IEC TR 60909-4:2021, clause 6, as arrays.
+"""The test network of IEC TR 60909-4, as arrays.
 
 380/110/30/10 kV: two feeders, two power station units, one generator, three motors, two three-winding
 transformers 400/120/30 kV and two 115/10.5 kV. Buses 0 to 7 are the standard's 1 to 8; 8 and 9 are the generators'

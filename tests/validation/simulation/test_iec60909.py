@@ -1,4 +1,4 @@
-"""IEC TR 60909-4:2021, clause 6, against the figures published there and found by certified programs."""
+"""The test network of IEC TR 60909-4 against its figures, as pandapower's test of the same network cites them."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ def test_peak_currents_by_equivalent_frequency_are_as_published(published: dict[
 
 
 def test_currents_to_earth_are_as_published() -> None:
-    # IEC TR 60909-4, table 12 (I''k1) with the network's earthing at T1, T3 and T4.
+    # I''k1 and ip as cited in pandapower's test_iec60909_4.py (which skips them); earthed at T1, T3 and T4.
     result = run_short_circuit(iec_60909_4(), BUSES[:5], ShortCircuitOptions(fault="phase_to_ground"))
     np.testing.assert_allclose(result.ik_ka, [24.6526, 15.9722, 10.4106, 9.0498, 17.0452], atol=1e-4, rtol=0)
     np.testing.assert_allclose(result.ip_ka, [60.9982, 40.5086, 24.2424, 20.5464, 42.8337], atol=1e-4, rtol=0)
@@ -52,8 +52,8 @@ def test_the_earthing_resistor_of_t6_limits_the_current_at_10_kv() -> None:
     np.testing.assert_allclose(result.ik_ka, [0.0635, 0.0], atol=1e-4)
 
 
-def test_breaking_currents_after_a_tenth_of_a_second_are_as_in_a_certified_program() -> None:
-    # DIgSILENT PowerFactory, as cited in pandapower's test of this network.
+def test_breaking_currents_after_a_tenth_of_a_second_are_as_cited() -> None:
+    # `ib` in pandapower's test_iec60909_4.py, listed there beside the peaks.
     expected = [40.645, 31.570, 19.388, 16.017, 32.795, 34.028, 23.212, 13.578, 42.3867, 68.4172]
     result = run_short_circuit(iec_60909_4(), BUSES, ShortCircuitOptions(minimum_delay_s=0.1))
     np.testing.assert_allclose(result.ib_ka, expected, atol=4e-3, rtol=0)

@@ -1,10 +1,10 @@
-"""Symmetrical breaking current of three-phase faults, IEC 60909-0:2016 clause 9."""
+"""Symmetrical breaking current of three-phase faults, IEC 60909-0."""
 
 import numpy as np
 
 from gridjobs_workers.grids.network import Complexes, Floats
 
-# Minimum time delay [s]: (offset, factor, exponent) of μ, equation (70), and (offset, factor) of q, equation (73).
+# Minimum time delay [s]: (offset, factor, exponent) of μ, and (offset, factor) of q, equation (73).
 MU = {0.02: (0.84, 0.26, 0.26), 0.05: (0.71, 0.51, 0.30), 0.10: (0.62, 0.72, 0.32), 0.25: (0.56, 0.94, 0.38)}
 Q = {0.02: (1.03, 0.12), 0.05: (0.79, 0.12), 0.10: (0.57, 0.12), 0.25: (0.26, 0.10)}
 FAR_FROM_GENERATOR = 2.0
@@ -33,7 +33,7 @@ def _between(delay_s: float, at: dict[float, Floats]) -> Floats:
 def breaking_current(
     ik: Complexes, contributions: Complexes, drops: Complexes, remaining: Floats, c: Floats
 ) -> Floats:
-    """I_b = |I''k - Σ ΔU''/c (1 - μ q) I''k of the machine|, equation (77), all in per unit.
+    """I_b = |I''k - Σ ΔU''/c (1 - μ q) I''k of the machine|, all in per unit.
 
     Args:
         ik: Initial current of each fault, shape (n_fault,).

@@ -1,4 +1,4 @@
-"""Voltage factors and impedance correction factors of IEC 60909-0:2016."""
+"""Voltage factors and impedance correction factors of IEC 60909-0."""
 
 import numpy as np
 
@@ -9,31 +9,31 @@ LOW_VOLTAGE_KV = 1.0
 
 
 def c_max(nominal_kv: Floats, low_voltage_tolerance_percent: int) -> Floats:
-    """Voltage factor for the greatest currents, table 1: 1.05 or 1.10 in low voltage, 1.10 above."""
+    """Voltage factor for the greatest currents: 1.05 or 1.10 in low voltage, 1.10 above."""
     low = 1.05 if low_voltage_tolerance_percent == 6 else 1.10
     return np.where(nominal_kv <= LOW_VOLTAGE_KV, low, 1.10)
 
 
 def c_min(nominal_kv: Floats, low_voltage_tolerance_percent: int) -> Floats:
-    """Voltage factor for the least currents, table 1: 0.95 or 0.90 in low voltage, 1.00 above."""
+    """Voltage factor for the least currents: 0.95 or 0.90 in low voltage, 1.00 above."""
     low = 0.95 if low_voltage_tolerance_percent == 6 else 0.90
     return np.where(nominal_kv <= LOW_VOLTAGE_KV, low, 1.00)
 
 
 def k_transformer(x_pu: Floats, c: Floats) -> Floats:
-    """K_T of a network transformer, equation (12a): 0.95 c_max / (1 + 0.6 x_T), c_max of the lower voltage."""
+    """K_T of a network transformer: 0.95 c_max / (1 + 0.6 x_T), c_max of the lower voltage."""
     return np.asarray(0.95 * c / (1 + 0.6 * x_pu))
 
 
 def k_generator(generators: Generators, nominal_kv: Floats, c: Floats) -> Floats:
-    """K_G of a generator without unit transformer, equation (18)."""
+    """K_G of a generator without unit transformer."""
     sin_phi = np.sqrt(1 - generators.cos_phi**2)
     at_regulation = generators.rated_kv * (1 + generators.p_g)
     return np.asarray(nominal_kv / at_regulation * c / (1 + generators.xd_pu * sin_phi))
 
 
 def k_station(grid: ShortCircuitGrid, x_t_pu: Floats, c_hv: Floats) -> Floats:
-    """K_S or K_SO of each power station unit, equations (22) and (24), for faults outside it; NaN for others."""
+    """K_S or K_SO of each power station unit, for faults outside it; NaN for others."""
     generators, transformers = grid.generators, grid.transformers
     unit = np.maximum(generators.unit_transformer, 0)
     if not len(transformers.hv_bus):
@@ -55,7 +55,7 @@ def k_station(grid: ShortCircuitGrid, x_t_pu: Floats, c_hv: Floats) -> Floats:
 
 
 def k_inside(generators: Generators, on_load: Bools, c: Floats) -> Floats:
-    """K_GS or K_GSO of a unit's generator for a fault at its terminals, equations (38) and (40).
+    """K_GS or K_GSO of a unit's generator for a fault at its terminals.
 
     The unit transformer then goes in without correction, and the source is c times the generator's rated voltage.
     """

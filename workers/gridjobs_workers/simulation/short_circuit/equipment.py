@@ -1,4 +1,4 @@
-"""What feeds and what limits a short circuit, in the terms of IEC 60909-0:2016.
+"""What feeds and what limits a short circuit, in the terms of IEC 60909-0.
 
 Impedances are ohms at the equipment's own rated voltage, without correction factors. Zero-sequence values are NaN
 where unknown and inf where there is no way to earth.

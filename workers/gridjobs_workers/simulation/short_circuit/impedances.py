@@ -117,7 +117,7 @@ def _unit_corrections(grid: ShortCircuitGrid, setting: Setting) -> tuple[Floats,
 
 
 def _feeders(grid: ShortCircuitGrid, setting: Setting) -> tuple[Complexes, Complexes]:
-    """Z_Q = c U_n / (√3 I''kQ), equation (6)."""
+    """Z_Q = c U_n / (√3 I''kQ)."""
     feeders, largest = grid.feeders, setting.case == "max"
     current = feeders.ik_max_ka if largest else feeders.ik_min_ka
     rx = feeders.rx_max if largest else feeders.rx_min
@@ -128,7 +128,7 @@ def _feeders(grid: ShortCircuitGrid, setting: Setting) -> tuple[Complexes, Compl
 
 
 def _lines(grid: ShortCircuitGrid, setting: Setting) -> tuple[Complexes, Complexes]:
-    """Lines at 20 °C, or warm for the least currents, equation (32)."""
+    """Lines at 20 °C, or warm for the least currents."""
     lines = grid.lines
     warmth = 0.0 if setting.case == "max" else COPPER_AND_ALUMINIUM_PER_K * (lines.end_temperature_c - 20)
     base = grid.nominal_kv[lines.from_bus] ** 2
@@ -136,7 +136,7 @@ def _lines(grid: ShortCircuitGrid, setting: Setting) -> tuple[Complexes, Complex
 
 
 def _stars(grid: ShortCircuitGrid, setting: Setting) -> tuple[Complexes, Complexes]:
-    """Corrected pairs, equation (13), as stars; c_max of the lower voltage of each pair."""
+    """Corrected pairs, as stars; c_max of the lower voltage of each pair."""
     three = grid.three_winding
     a_kv, base = three.kv[:, :1], grid.nominal_kv[three.bus[:, 0]][:, None] ** 2
     lower = np.where(three.kv[:, PAIR_A] < three.kv[:, PAIR_B], three.bus[:, PAIR_A], three.bus[:, PAIR_B])
@@ -151,7 +151,7 @@ def _star(pairs: Complexes) -> Complexes:
 
 
 def _generator_ohms(generators: Generators, setting: Setting) -> Complexes:
-    """R_G + j X''d; R_Gf of 3.6.1: 0.05, 0.07 or 0.15 X''d by size and voltage."""
+    """R_G + j X''d; R_Gf, the fictitious resistance: 0.05, 0.07 or 0.15 X''d by size and voltage."""
     x = generators.xd_pu * generators.rated_kv**2 / generators.rated_mva
     share = np.where(generators.rated_mva >= 100, 0.05, 0.07)
     fictitious = np.where(generators.rated_kv <= corrections.LOW_VOLTAGE_KV, 0.15, share) * x
@@ -160,7 +160,7 @@ def _generator_ohms(generators: Generators, setting: Setting) -> Complexes:
 
 
 def _motors(grid: ShortCircuitGrid, setting: Setting) -> Complexes:
-    """Z_M = U_r² / S_r over the starting ratio, equation (26); motors do not feed the least currents."""
+    """Z_M = U_r² / S_r over the starting ratio; motors do not feed the least currents."""
     motors = grid.motors
     rated_mva = motors.rated_mw / (motors.efficiency * motors.cos_phi)
     ohm = motors.rated_kv**2 / rated_mva / motors.starting_ratio

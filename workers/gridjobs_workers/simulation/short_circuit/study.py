@@ -1,4 +1,4 @@
-"""Short-circuit currents by the equivalent voltage source at the fault, IEC 60909-0:2016."""
+"""Short-circuit currents by the equivalent voltage source at the fault, IEC 60909-0."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -32,7 +32,7 @@ class ShortCircuitOptions:
     Attributes:
         fault: Kind of fault.
         case: Greatest or least currents.
-        kappa_method: "B" (1.15 κ at the fault, capped) or "C" (equivalent frequency), clause 8.1.
+        kappa_method: "B" (1.15 κ at the fault, capped) or "C" (equivalent frequency).
         minimum_delay_s: Time from the fault to the first opening of contacts, for I_b.
         low_voltage_tolerance_percent: 6 or 10, which chooses c in low voltage.
     """
@@ -134,7 +134,7 @@ def _at(
 
 
 def initial_current(fault: Fault, c: Floats, z1: Complexes, z0: Complexes) -> Floats:
-    """I''k [p.u.] with Z2 = Z1, equations (33), (45) and (52)."""
+    """I''k [p.u.] with Z2 = Z1."""
     if fault == "three_phase":
         return np.asarray(c / np.abs(z1))
     if fault == "two_phase":
@@ -144,7 +144,7 @@ def initial_current(fault: Fault, c: Floats, z1: Complexes, z0: Complexes) -> Fl
 
 
 def kappa(r_per_x: Floats) -> Floats:
-    """κ = 1.02 + 0.98 exp(-3 R/X), equation (55)."""
+    """κ = 1.02 + 0.98 exp(-3 R/X)."""
     return np.asarray(1.02 + 0.98 * np.exp(-3 * r_per_x))
 
 
