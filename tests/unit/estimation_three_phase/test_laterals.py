@@ -6,6 +6,7 @@ import numpy as np
 from support.three_phase import CABLE_OHM_PER_KM, Feeder, lv_feeder, meters, solved
 
 from gridjobs_workers.estimation.measurements import Kind
+from gridjobs_workers.estimation.options import OnUnobservable
 from gridjobs_workers.estimation.three_phase.estimate import estimate
 from gridjobs_workers.estimation.three_phase.measurements import At, PhaseMeasurements
 from gridjobs_workers.estimation.three_phase.options import PhaseOptions
@@ -80,6 +81,21 @@ def test_islands_are_estimated_together_each_with_its_own_reference() -> None:
 
     np.testing.assert_allclose(v[:n], first.v, atol=1e-9)
     np.testing.assert_allclose(v[n:], second.v * np.exp(0.5j), atol=1e-9)
+
+
+def test_partial_leaves_out_an_island_without_voltage() -> None:
+    first, second = lv_feeder(1, 5, seed=1), lv_feeder(1, 4, seed=2)
+    n = first.network.n_bus
+    measurements = meters(first, np.random.default_rng(0))
+    options = PhaseOptions(
+        reference_bus=np.array([0]), reference_angle_rad=np.zeros(1), observability=OnUnobservable.PARTIAL
+    )
+    v = estimate(side_by_side(first.network, second.network), measurements, options).quantities.phasors()[
+        :, :3
+    ]
+
+    np.testing.assert_allclose(v[:n], first.v[:, :3], atol=1e-9)
+    assert np.isnan(v[n:]).all()
 
 
 def test_parallel_cables_share_the_current() -> None:

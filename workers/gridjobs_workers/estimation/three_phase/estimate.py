@@ -10,6 +10,7 @@ from scipy.special import chdtri
 from gridjobs_workers.estimation.critical import find_critical
 from gridjobs_workers.estimation.errors import ConflictingMeasurements
 from gridjobs_workers.estimation.measurements import Kind
+from gridjobs_workers.estimation.options import OnUnobservable
 from gridjobs_workers.estimation.structure import Structure
 from gridjobs_workers.estimation.three_phase.findings import Findings, find_bad_data, normalized_residuals
 from gridjobs_workers.estimation.three_phase.measurements import MAGNITUDES, PhaseMeasurements
@@ -101,7 +102,7 @@ class PhaseEstimator:
 
         Raises:
             ConflictingMeasurements: A sigma that is not positive, or a negative magnitude.
-            IslandWithoutReference: An island has no voltage measurement.
+            IslandWithoutReference: An island has no voltage measurement; with REQUIRE.
             PhasesNotObservable: Some conductors follow from no measurement.
         """
         self.options = options or PhaseOptions()
@@ -115,6 +116,7 @@ class PhaseEstimator:
             measurements.rows(self.given),
             self.options.reference_bus,
             self.options.reference_angle_rad,
+            require_voltages=self.options.observability == OnUnobservable.REQUIRE,
         )
         self.model = UnitModel(network, self.wiring, self.start)
         self.completion = complete(self.model, measurements, self.given, self.options)

@@ -1,6 +1,6 @@
 """Islands, the angle that is given in each, and the balanced state at no load from which an estimation starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,17 +55,21 @@ def find_start(
     measurements: PhaseMeasurements,
     reference_bus: Ints,
     reference_angle_rad: Floats,
+    *,
+    require_voltages: bool = True,
 ) -> Start:
     """Find the islands and the state at no load.
 
     One phase of an island's reference bus has its angle given, unless angles are measured in the island.
 
     Raises:
-        IslandWithoutReference: An island has no voltage measurement.
+        IslandWithoutReference: An island has no voltage measurement, and it is required.
     """
     balanced = _as_balanced(measurements)
     islands = find_islands(network.positive_sequence(), balanced, reference_bus, reference_angle_rad)
-    islands.require_voltages()
+    if require_voltages:
+        islands.require_voltages()
+    islands = replace(islands, vm_pu=np.nan_to_num(islands.vm_pu, nan=1.0))
     conductor = structure.bus_at % N_CONDUCTOR
     bus = structure.bus_at // N_CONDUCTOR
     is_phase = conductor != Conductor.N
