@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import cimpy
 import pytest
 
 from gridjobs.contract.models import EstimationResult
 from gridjobs_workers.estimation import actor
 from gridjobs_workers.grids import actor as grids
+from gridjobs_workers.grids.build import import_grid
 from gridjobs_workers.task import JobFailure, Outcome, Task
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "cigre_mv"
+EQUIPMENT = ("cigre_mv_EQ.xml", "cigre_mv_TP.xml", "cigre_mv_SSH.xml")
 REQUEST: dict[str, Any] = json.loads((EXAMPLE / "estimation.json").read_text())
 
 
@@ -152,3 +156,35 @@ def test_unknown_components_are_all_named(blobs: Memory, grid: dict[str, str]) -
         "/measurements/0/component",
         "/measurements/4/component",
     }
+
+
+def state_variables(blobs: Memory, grid: dict[str, str]) -> tuple[bytes, list[dict[str, Any]]]:
+    """The estimate as SV profile, and as nodes."""
+    outcome = estimated(blobs, grid, outputs=["sv"])
+    profile = next(part.content for part in outcome.parts if part.name == "sv.xml")
+    assert isinstance(profile, bytes)
+    return profile, table(outcome, "nodes")
+
+
+def test_the_sv_profile_comes_back_through_our_own_import(blobs: Memory, grid: dict[str, str]) -> None:
+    profile, nodes = state_variables(blobs, grid)
+    files = [(name, (EXAMPLE / name).read_bytes()) for name in EQUIPMENT]
+    model = import_grid([*files, ("estimate_SV.xml", profile)])
+    assert not model.problems
+    for node in nodes:
+        bus = model.bus_of[node["mrid"]]
+        assert model.buses.sv_kv[bus] == pytest.approx(node["v_kv"], rel=1e-8)
+        assert model.buses.sv_deg[bus] == pytest.approx(node["angle_deg"], abs=1e-7)
+
+
+def test_the_sv_profile_is_read_by_cimpy(blobs: Memory, grid: dict[str, str], tmp_path: Path) -> None:
+    profile, nodes = state_variables(blobs, grid)
+    (tmp_path / "estimate_SV.xml").write_bytes(profile)
+    paths = [*(EXAMPLE / name for name in EQUIPMENT), tmp_path / "estimate_SV.xml"]
+    with ExitStack() as stack:
+        files = [stack.enter_context(path.open("rb")) for path in paths]
+        read = cimpy.cim_import(files, "cgmes_v2_4_15")["topology"]
+    voltages = {v.TopologicalNode.mRID: float(v.v) for v in read.values() if type(v).__name__ == "SvVoltage"}
+    assert len(voltages) == len(nodes)
+    for node in nodes:
+        assert voltages[f"_{node['mrid']}"] == pytest.approx(node["v_kv"], rel=1e-8)
