@@ -4,7 +4,7 @@ import numpy as np
 
 from gridjobs_workers.grids.network import Complexes, Floats
 
-# Minimum time delay [s]: (offset, factor, exponent) of μ, and (offset, factor) of q, equation (73).
+# Minimum time delay [s]: (offset, factor, exponent) of μ, and (offset, factor) of q.
 MU = {0.02: (0.84, 0.26, 0.26), 0.05: (0.71, 0.51, 0.30), 0.10: (0.62, 0.72, 0.32), 0.25: (0.56, 0.94, 0.38)}
 Q = {0.02: (1.03, 0.12), 0.05: (0.79, 0.12), 0.10: (0.57, 0.12), 0.25: (0.26, 0.10)}
 FAR_FROM_GENERATOR = 2.0
