@@ -238,6 +238,16 @@ def test_weather_helps_a_climatology() -> None:
     assert np.abs(q.quantiles[:, 5] - truth(q)).mean() < 12.0
 
 
+def test_a_time_of_day_never_seen_is_forecast_by_the_whole_series() -> None:
+    at = instants(15, 300)
+    mornings = at[at % DAY_S < DAY_S // 2]
+    values = 5 + np.random.default_rng(0).normal(size=len(mornings))
+    noon = int(mornings[-1]) + 300
+    q = forecast(prepare(Points.of(mornings, values), Site(), 300, 5 * HOUR, issue_time_s=noon))
+    assert q.method == "climatology"
+    np.testing.assert_allclose(q.quantiles[-1], np.quantile(values, q.levels))
+
+
 def test_less_than_two_days_are_refused() -> None:
     with pytest.raises(HistoryTooShort):
         forecast(feeder(1.5, weather=False))
@@ -260,6 +270,14 @@ def test_a_constant_series_is_forecast_as_what_it_is() -> None:
     assert q.method == "constant"
     assert set(q.quantiles.ravel()) == {-7.5}
     assert [finding.code for finding in q.findings] == ["constant"]
+
+
+def test_a_series_that_repairs_leave_constant_is_forecast_as_what_is_left() -> None:
+    at = instants(30, HOUR)
+    rare = np.where(np.arange(len(at)) % 200 == 77, 1000.0, 4.0)
+    q = forecast(prepare(Points.of(at, rare), Site(), HOUR, DAY_S, repairs=Repairs(outliers=True)))
+    assert q.method == "constant"
+    assert set(q.quantiles.ravel()) == {4.0}
 
 
 def test_negative_net_load_is_the_mirror_of_load() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 import numpy as np
 
 from gridjobs_workers.forecasting.calendar import Calendar
-from gridjobs_workers.forecasting.checks import check
+from gridjobs_workers.forecasting.checks import check, is_constant
 from gridjobs_workers.forecasting.clock import DAY_S, Clock, Floats
 from gridjobs_workers.forecasting.covariates import Covariate, align
 from gridjobs_workers.forecasting.errors import (
@@ -107,8 +107,7 @@ def prepare(
     found += more + ends_early(series.values, origin, clock)
     lines, kinds, also = align(list(covariates), clock, values, origin, origin + horizon, repairs)
     known = Known(clock, values, lines, kinds, site.calendar, site.place, site.kind == "solar")
-    constant = any(finding.code == "constant" for finding in more)
-    return Prepared(known, origin, horizon, issued, tuple(found + also), constant)
+    return Prepared(known, origin, horizon, issued, tuple(found + also), is_constant(values))
 
 
 def up_to(values: Floats, origin: int, clock: Clock) -> Floats:

@@ -20,8 +20,11 @@ class Scale:
         known = values[np.isfinite(values)]
         low, centre, high = np.quantile(known, [0.05, 0.5, 0.95])
         spread = (high - low) / 3.29  # of a normal distribution: its standard deviation
-        if spread <= 1e-9 * np.abs(known).max():
+        most = np.abs(known).max()
+        if spread <= 1e-9 * most:
             spread = known.std()
+        if spread <= 1e-12 * most:  # constant but for rounding: any scale will do
+            spread = most or 1.0
         return cls(float(centre), float(spread))
 
     def to_standard(self, values: Floats) -> Floats:
