@@ -23,6 +23,7 @@ from gridjobs_workers.forecasting.errors import (
 )
 from gridjobs_workers.forecasting.forecast import Forecast, forecast
 from gridjobs_workers.forecasting.importance import importances
+from gridjobs_workers.forecasting.model import hold_out_scores
 from gridjobs_workers.forecasting.prepare import Prepared, Site, prepare
 from gridjobs_workers.forecasting.repairs import Repairs
 from gridjobs_workers.forecasting.serialise import from_bytes, to_bytes
@@ -112,6 +113,16 @@ def test_a_stored_model_serves_later_days_with_little_history(result: Forecast) 
     fresh = forecast(later, fitted=result.model)
     assert np.abs(fresh.quantiles[:, 5] - truth(fresh)).mean() < 4.0
     assert fresh.findings == later.findings
+
+
+def test_a_model_says_how_good_it_was_on_what_it_did_not_see(result: Forecast) -> None:
+    assert result.model is not None
+    (scores,) = hold_out_scores(result.model)
+    # The noise of 3 kW bounds the mean absolute error from below by 3·√(2/π) = 2.39 kW, but for the luck of two weeks.
+    assert 2.0 < scores["mae"] < 6.0
+    assert scores["mae_relative"] < 1.0
+    assert 0.75 < scores["picp_90"] <= 1.0
+    assert hold_out_scores(from_bytes(to_bytes(result.model))) == [scores]
 
 
 def test_an_old_model_says_so(result: Forecast) -> None:

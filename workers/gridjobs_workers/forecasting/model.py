@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gridjobs_workers.forecasting import blend, features
+from gridjobs_workers.forecasting import calibration, features
 from gridjobs_workers.forecasting.blend import Blend
 from gridjobs_workers.forecasting.checks import days_of
 from gridjobs_workers.forecasting.clock import DAY_S, Bools, Floats, Ints
@@ -131,7 +131,7 @@ def fit_stage(
             f"{int(rows.sum())} usable rows, at least {LEAST_ROWS} are needed to fit a model"
         )
     dormant = 1 - float(alive[usable].mean())
-    return blend.fit(
+    return calibration.fit(
         Table(table.names, table.x[rows]), known.values[targets[rows]], levels, days, *bounds, dormant
     )
 
@@ -177,6 +177,8 @@ def predict_stage(
 ) -> Floats:
     """Quantiles of the targets of one stage in standard units, shape (n, n_level)."""
     table = features.build(known, targets, origins, stage.last_day, recent=issue.phase is None)
+    if table.names != fitted.names:
+        raise IncompatibleModel("the model looks at other features than this engine makes")
     q = fitted.predict(table, *bounds)
     asleep = ~awake(known, table)
     night = np.nan_to_num(table["day7_mean"][asleep], nan=float(scale.to_standard(np.zeros(1))[0]))
@@ -251,4 +253,17 @@ def age_s(model: Model, issued_s: int) -> int:
 
 def oldest_s(model: Model) -> int:
     """Age up to which one training lasts: 14 days below half a year of history, else 56."""
-    return (14 if model.days < blend.CALIBRATED_DAYS else 56) * DAY_S
+    return (14 if model.days < calibration.CALIBRATED_DAYS else 56) * DAY_S
+
+
+def hold_out_scores(model: Model) -> list[dict[str, float]]:
+    """Scores of each stage on its hold-out, losses in the unit of the series; see `calibration.scores_of`."""
+    in_units = ("pinball_mean", "crps", "mae", "interval_width_90")
+    return [
+        {"first_day": stage.first_day, "last_day": stage.last_day}
+        | {
+            name: value * (model.scale.spread if name in in_units else 1)
+            for name, value in fitted.scores.items()
+        }
+        for stage, fitted in model.stages
+    ]

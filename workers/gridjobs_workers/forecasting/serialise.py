@@ -50,7 +50,9 @@ def stage_head(stage: Stage, fitted: Blend) -> dict[str, Any]:
     """The small numbers of a stage."""
     return {
         "days": [stage.first_day, stage.last_day],
+        "names": fitted.names,
         "levels": list(fitted.levels),
+        "scores": fitted.scores,
         "knots": {name: list(at) for name, at in fitted.knots.items()},
         "anchor": list(fitted.anchor),
         "weight": fitted.weight,
@@ -111,6 +113,7 @@ def read_stage(archive: zipfile.ZipFile, i: int, head: dict[str, Any]) -> tuple[
     ]
     texts = tuple(archive.read(f"{i}/trees/{j}.txt").decode() for j in range(head["trees"]))
     fitted = Blend(
+        tuple(head["names"]),
         np.array(head["levels"]),
         {name: np.array(at) for name, at in head["knots"].items()},
         Linear(*arrays),
@@ -119,5 +122,6 @@ def read_stage(archive: zipfile.ZipFile, i: int, head: dict[str, Any]) -> tuple[
         head["weight"],
         head["widening"],
         np.array(head["shift"]),
+        head["scores"],
     )
     return Stage(*head["days"]), fitted
