@@ -30,9 +30,9 @@ from gridjobs_workers.forecasting.clock import DAY_S
 from gridjobs_workers.forecasting.covariates import Covariate, kind_of
 from gridjobs_workers.forecasting.features import Known
 from gridjobs_workers.forecasting.forecast import forecast
+from gridjobs_workers.forecasting.points import Points
 from gridjobs_workers.forecasting.prepare import prepare
 from gridjobs_workers.forecasting.serialise import from_bytes, to_bytes
-from gridjobs_workers.forecasting.series import Points
 from gridjobs_workers.forecasting.stages import Issue, Stage, training_origins
 
 ROOT = Path(__file__).parents[1]

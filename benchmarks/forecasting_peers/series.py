@@ -14,7 +14,8 @@ from gridjobs_workers.forecasting.features import Known
 from gridjobs_workers.forecasting.model import Limits
 from gridjobs_workers.forecasting.prepare import Site
 from gridjobs_workers.forecasting.repairs import Repairs
-from gridjobs_workers.forecasting.series import Points, regularise
+from gridjobs_workers.forecasting.points import Points
+from gridjobs_workers.forecasting.series import regularise
 
 SEED = 20260115
 OPENSTEF_COLUMNS = {

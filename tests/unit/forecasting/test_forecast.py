@@ -24,10 +24,10 @@ from gridjobs_workers.forecasting.errors import (
 from gridjobs_workers.forecasting.forecast import Forecast, forecast
 from gridjobs_workers.forecasting.importance import importances
 from gridjobs_workers.forecasting.model import hold_out_scores
-from gridjobs_workers.forecasting.prepare import Prepared, Site, prepare
+from gridjobs_workers.forecasting.points import Points
+from gridjobs_workers.forecasting.prepare import Prepared, Site, prepare, prepare_history
 from gridjobs_workers.forecasting.repairs import Repairs
 from gridjobs_workers.forecasting.serialise import from_bytes, to_bytes
-from gridjobs_workers.forecasting.series import Points
 
 HOUR = 3600
 HORIZON = DAY_S
@@ -378,6 +378,16 @@ def test_a_backtest_scores_each_lead_time() -> None:
     # The load's noise has 3 kW: nobody's median can have a mean absolute error below 3·√(2/π) = 2.39 kW for long.
     assert 2.0 < overall["mae"] < 5.0  # type: ignore[index,operator]
     assert [group["lead_time_from_s"] for group in scores["by_lead_time"]] == [HOUR * i for i in range(24)]  # type: ignore[attr-defined]
+
+
+def test_a_backtest_rolls_over_a_history_whose_weather_ends_with_it() -> None:
+    at = instants(40, HOUR)
+    degrees = temperature(at)
+    weather = [Covariate("temp", Points.of(at, degrees), "temperature")]
+    known, found = prepare_history(Points.of(at, load(at, degrees)), Site(), HOUR, covariates=weather)
+    assert found == ()
+    rolled = roll(known, Plan(daily_origins(known, 38 * 24, 24), 24))
+    assert len(rolled.observed) == 48
 
 
 def test_a_backtest_never_sees_what_comes_later() -> None:

@@ -12,9 +12,9 @@ from gridjobs_workers.forecasting.clock import zone_of
 from gridjobs_workers.forecasting.covariates import Covariate
 from gridjobs_workers.forecasting.errors import ForecastError
 from gridjobs_workers.forecasting.forecast import Forecast, forecast
+from gridjobs_workers.forecasting.points import Points
 from gridjobs_workers.forecasting.prepare import Site, prepare
 from gridjobs_workers.forecasting.repairs import ALL_REPAIRS, Repairs
-from gridjobs_workers.forecasting.series import Points
 
 HOUR, DAY = 3600, 86_400
 SPRING = int(datetime(2024, 3, 31, tzinfo=UTC).timestamp())

@@ -11,8 +11,9 @@ from gridjobs_workers.forecasting.errors import (
     MissingOffset,
     WrongResolution,
 )
+from gridjobs_workers.forecasting.points import Points
 from gridjobs_workers.forecasting.repairs import Repairs
-from gridjobs_workers.forecasting.series import Points, regularise
+from gridjobs_workers.forecasting.series import regularise
 
 T0 = 1_704_067_200  # 2024-01-01 00:00 UTC
 AS_IS = Repairs()

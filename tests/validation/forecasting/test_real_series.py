@@ -12,9 +12,10 @@ from gridjobs_workers.forecasting.clock import DAY_S, zone_of
 from gridjobs_workers.forecasting.covariates import Covariate, kind_of, on_clock
 from gridjobs_workers.forecasting.features import Known
 from gridjobs_workers.forecasting.forecast import forecast
+from gridjobs_workers.forecasting.points import Points
 from gridjobs_workers.forecasting.prepare import Site, prepare
 from gridjobs_workers.forecasting.repairs import Repairs
-from gridjobs_workers.forecasting.series import Points, regularise
+from gridjobs_workers.forecasting.series import regularise
 
 DUTCH = Site(zone_of("Europe/Amsterdam"), Calendar("NL"), (52.1, 5.3))
 GERMAN = Site(zone_of("UTC"), Calendar("DE"), (51.0, 10.0))

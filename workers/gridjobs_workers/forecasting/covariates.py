@@ -7,8 +7,9 @@ import numpy as np
 from gridjobs_workers.forecasting.clock import HOUR_S, Clock, Floats
 from gridjobs_workers.forecasting.errors import ForecastError, MissingCovariates
 from gridjobs_workers.forecasting.findings import Finding, spans_of
+from gridjobs_workers.forecasting.points import Points, known_points, without_duplicates
 from gridjobs_workers.forecasting.repairs import Repairs
-from gridjobs_workers.forecasting.series import Points, known_points, usual_spacing_s, without_duplicates
+from gridjobs_workers.forecasting.series import usual_spacing_s
 
 KINDS = ("temperature", "radiation", "wind_speed", "other")
 LEAST_HISTORY = 0.5  # share of the known history that a covariate must cover to be of use

@@ -6,7 +6,8 @@ import numpy as np
 
 from gridjobs_workers.forecasting import features
 from gridjobs_workers.forecasting.features import Known, Table
-from gridjobs_workers.forecasting.model import Model, awake, relative_phase, standard_limits
+from gridjobs_workers.forecasting.model import Model, relative_phase, standard_limits
+from gridjobs_workers.forecasting.nights import awake
 from gridjobs_workers.forecasting.scores import pinball
 from gridjobs_workers.forecasting.stages import Issue, training_origins
 

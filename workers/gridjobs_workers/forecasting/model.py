@@ -7,10 +7,12 @@ import numpy as np
 from gridjobs_workers.forecasting import calibration, features
 from gridjobs_workers.forecasting.blend import Blend
 from gridjobs_workers.forecasting.checks import days_of
-from gridjobs_workers.forecasting.clock import DAY_S, Bools, Floats, Ints
+from gridjobs_workers.forecasting.clock import DAY_S, Floats, Ints
 from gridjobs_workers.forecasting.errors import HistoryTooShort, IncompatibleModel
 from gridjobs_workers.forecasting.features import Known, Table
+from gridjobs_workers.forecasting.nights import awake
 from gridjobs_workers.forecasting.scaling import Scale
+from gridjobs_workers.forecasting.signature import Signature
 from gridjobs_workers.forecasting.stages import (
     Issue,
     Stage,
@@ -26,26 +28,7 @@ OUTERMOST = 0.01  # further out the data say too little: extended in normal scor
 LEAST_ROWS = 200
 MOST_ROWS = 40_000
 TRAINING_DAYS = 800  # two winters and two summers: what is older costs more time than it helps
-NIGHT = -0.03  # sine of the sun's elevation: below it no light is left to make power of
-STILL = 1e-3  # standard units
 Limits = tuple[float | None, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What the input must look like for a model to apply to it."""
-
-    step_s: int
-    wall: bool
-    solar: bool
-    with_place: bool
-    covariates: tuple[tuple[str, str], ...]  # name and kind
-
-    @classmethod
-    def of(cls, known: Known) -> "Signature":
-        """The signature of an input."""
-        kinds = tuple((name, known.kinds.get(name, "other")) for name in known.covariates)
-        return cls(known.clock.step_s, known.clock.wall, known.solar, known.place is not None, kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,18 +169,6 @@ def predict_stage(
     return q
 
 
-def awake(known: Known, table: Table) -> Bools:
-    """Whether there is anything to forecast, shape (n,): always, but for the sun, whose nights are dark.
-
-    A night is dark when the sun is down, or without a place when nobody knows better, and the last seven days had
-    one and the same value at this time of day.
-    """
-    if not known.solar:
-        return np.ones(len(table.x), np.bool_)
-    same = ~(table["day7_max"] - table["day7_min"] > STILL)
-    return ~(same & (table["sun"] < NIGHT)) if "sun" in table else ~(same & np.isfinite(table["day7_mean"]))
-
-
 def fitted_levels(levels: Floats) -> Floats:
     """The standard levels and those asked for that data can speak of, increasing."""
     inner = [float(level) for level in levels if OUTERMOST <= level <= 1 - OUTERMOST]
@@ -234,15 +205,11 @@ def check_fits(model: Model, known: Known, horizon: int) -> None:
     Raises:
         IncompatibleModel: It differs in resolution, kind, place or covariates, or the horizon is longer.
     """
-    here = Signature.of(known)
-    if here != model.signature:
-        odd = [name for name in Signature.__slots__ if getattr(here, name) != getattr(model.signature, name)]
-        raise IncompatibleModel(f"the model was fitted to another {' and '.join(odd)}")
-    days = -(-horizon // model.issue.per_day)
+    model.signature.check(known)
     longest = (
         model.horizon if model.issue.phase is None else model.stages[-1][0].last_day * model.issue.per_day
     )
-    if horizon > longest or (model.issue.phase is not None and days > model.stages[-1][0].last_day):
+    if horizon > longest:
         raise IncompatibleModel(f"the model reaches {longest} intervals ahead, not {horizon}")
 
 

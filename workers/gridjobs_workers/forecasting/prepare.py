@@ -19,8 +19,9 @@ from gridjobs_workers.forecasting.errors import (
 )
 from gridjobs_workers.forecasting.features import Known
 from gridjobs_workers.forecasting.findings import Finding
+from gridjobs_workers.forecasting.points import Points
 from gridjobs_workers.forecasting.repairs import Repairs
-from gridjobs_workers.forecasting.series import Points, regularise
+from gridjobs_workers.forecasting.series import regularise
 from gridjobs_workers.forecasting.stages import LONGEST_DAYS
 
 STALE_DAYS = 14
@@ -108,6 +109,37 @@ def prepare(
     lines, kinds, also = align(list(covariates), clock, values, origin, origin + horizon, repairs)
     known = Known(clock, values, lines, kinds, site.calendar, site.place, site.kind == "solar")
     return Prepared(known, origin, horizon, issued, tuple(found + also), is_constant(values))
+
+
+def prepare_history(
+    history: Points,
+    site: Site,
+    step_s: int,
+    *,
+    covariates: Sequence[Covariate] = (),
+    repairs: Repairs | None = None,
+) -> tuple[Known, tuple[Finding, ...]]:
+    """Check and arrange a history that a back-test rolls over; covariates need to cover no more than it.
+
+    Args:
+        history: Observations.
+        site: Where and what the series is.
+        step_s: Resolution [s].
+        covariates: Known-future inputs.
+        repairs: What may be repaired; nothing by default.
+
+    Raises:
+        ForecastError: The input allows no forecast; the narrow class and its code say why.
+    """
+    repairs = repairs or Repairs()
+    site.calendar.check()
+    solar = site.kind == "solar"
+    series, found = regularise(history, step_s, site.zone, repairs)
+    series, more = check(series, repairs, solar=solar)
+    n = len(series.values)
+    lines, kinds, also = align(list(covariates), series.clock, series.values, n, n, repairs)
+    known = Known(series.clock, series.values, lines, kinds, site.calendar, site.place, solar)
+    return known, tuple(found + more + also)
 
 
 def up_to(values: Floats, origin: int, clock: Clock) -> Floats:

@@ -11,8 +11,9 @@ from gridjobs_workers.forecasting.blend import Blend
 from gridjobs_workers.forecasting.clock import Floats
 from gridjobs_workers.forecasting.errors import IncompatibleModel
 from gridjobs_workers.forecasting.linear import Linear
-from gridjobs_workers.forecasting.model import Model, Signature
+from gridjobs_workers.forecasting.model import Model
 from gridjobs_workers.forecasting.scaling import Scale
+from gridjobs_workers.forecasting.signature import Signature
 from gridjobs_workers.forecasting.stages import Issue, Stage
 from gridjobs_workers.forecasting.trees import Trees
 
