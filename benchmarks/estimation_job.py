@@ -1,7 +1,7 @@
 """What an estimation job over HTTP costs beyond its core, on RabbitMQ, with a warm worker and 150 nodes.
 
-The core's time is what the job itself reports (`core_seconds`); the rest is submitting, the queue, decoding, the report
-and reading the result, seen by one client that does one job after the other.
+The core's time is what the job itself reports (`core_seconds`); the rest is submitting, the queue,
+decoding, the report and reading the result, seen by one client that does one job after the other.
 """
 
 import json

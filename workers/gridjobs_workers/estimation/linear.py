@@ -32,6 +32,7 @@ class LinearModel:
         self.weights = np.zeros(2 * layout.n_pair)
         self.weights[layout.constraint_rows] = zero_weights
         self._variances = np.empty(0)
+        self._covariances = np.empty(3 * layout.n_pair)
         self.use(np.ones(len(sigma), bool))
 
     def use(self, chosen: Bools) -> None:
@@ -71,18 +72,22 @@ class LinearModel:
 
     def _row_variances(self) -> Floats:
         pairs = self.layout.pairs
-        covariances = np.empty(3 * self.layout.n_pair)
         pair_covariances(
-            pairs.starts, pairs.slots, pairs.slot_starts, self.space.jacobian, self.space.inverse, covariances
+            pairs.starts,
+            pairs.slots,
+            pairs.slot_starts,
+            self.space.jacobian,
+            self.space.inverse,
+            self._covariances,
         )
-        return covariances.reshape(-1, 3)[:, [0, 2]].ravel()
+        return self._covariances.reshape(-1, 3)[:, [0, 2]].ravel()
 
     def redundancy(self) -> Floats:
         """Var(r)/σ² of each measurement's residual, 0 to 1; after `invert`.
 
         Of a measurement not in use it is what it would be with it, from Var(h)/σ² without it.
         """
-        share = self.variances() / self.sigma**2
+        share = self.variances() / self.sigma / self.sigma
         with_it = np.where(self.used, share, share / (1.0 + share))
         return np.clip(1.0 - with_it, 0.0, 1.0)
 

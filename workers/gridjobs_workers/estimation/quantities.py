@@ -57,6 +57,11 @@ class Gauge:
         layout = build_layout(network, structure, everything)
         self._pairs: Pairs = layout.pairs
         self._axes = layout.axes
+        n_pair = len(layout.pairs.own)
+        # Kept between snapshots: fresh memory costs more than the arithmetic.
+        self._values = np.empty(2 * n_pair)
+        self._jacobian = np.empty(4 * len(layout.pairs.columns))
+        self._covariances = np.empty(3 * n_pair)
         pair = layout.row // 2
         self._bus = pair[:n_bus]
         self._flow = pair[n_bus : n_bus + 2 * n_branch].reshape(2, n_branch).T
@@ -64,20 +69,21 @@ class Gauge:
 
     def measure(self, solver: Solver, state: State, *, with_sigma: bool = True) -> Quantities:
         """All quantities at a solution; the sigmas need `solver.covariance()` before."""
-        pairs, order = self._pairs, self._structure.bus_at
-        n_pair, n = len(pairs.own), len(order)
-        values = np.empty(2 * n_pair)
-        jacobian = np.empty(4 * len(pairs.columns))
+        pairs, order, space = self._pairs, self._structure.bus_at, solver.space
         evaluate(
             pairs.n_voltage, pairs.n_power, pairs.starts, pairs.columns, pairs.y_re, pairs.y_im, pairs.own,
-            self._axes, state.angle_rad[order], state.vm_pu[order], solver.free, values, jacobian, with_sigma,
+            self._axes, state.angle_rad[order], state.vm_pu[order], solver.free, space.v_re, space.v_im,
+            self._values, self._jacobian, with_sigma,
         )  # fmt: skip
-        covariances = np.full(3 * n_pair, np.nan)
-        diagonal = np.full((n, 4), np.nan)
+        diagonal = space.inverse[-4 * len(order) :].reshape(-1, 4)
         if with_sigma:
-            inverse = solver.space.inverse
-            pair_covariances(pairs.starts, pairs.slots, pairs.slot_starts, jacobian, inverse, covariances)
-            diagonal = inverse[-4 * n :].reshape(n, 4)
+            pair_covariances(
+                pairs.starts, pairs.slots, pairs.slot_starts, self._jacobian, space.inverse, self._covariances
+            )
+        else:
+            self._covariances[:] = np.nan
+            diagonal = np.full_like(diagonal, np.nan)
+        values, covariances = self._values, self._covariances
         first, second = values.reshape(-1, 2).T
         sigma_first, sigma_second = np.sqrt(np.maximum(covariances.reshape(-1, 3)[:, [0, 2]].T, 0.0))
         position = self._structure.position

@@ -74,6 +74,10 @@ class Solver(LinearModel):
         zeros = zero_weights(network, structure, layout, measurements)
         super().__init__(structure, layout, islands, measurements.sigma, zeros)
         self._shifts = np.zeros(2 * layout.pairs.n_constraint)
+        # Kept between snapshots: fresh memory costs more than the arithmetic.
+        self._targets = np.zeros(2 * layout.n_pair)
+        self._theta, self._vm = np.empty(structure.n_bus), np.empty(structure.n_bus)
+        self._pinned = np.flatnonzero(self.free == 0)
         self._assumed_axes = layout.axes
         if len(layout.magnitudes):
             self._assumed_axes = self._axes_at_no_load(network, measurements)
@@ -99,9 +103,11 @@ class Solver(LinearModel):
         """
         order, islands = self.structure.bus_at, self.islands
         begin = start or State(islands.angle_rad, islands.vm_pu)
-        theta, vm = begin.angle_rad[order], begin.vm_pu[order]
-        theta = np.where(self.free == 0, islands.angle_rad[order], theta)
-        targets = np.zeros(2 * self.layout.n_pair)
+        theta, vm = self._theta, self._vm
+        np.take(begin.angle_rad, order, out=theta)
+        np.take(begin.vm_pu, order, out=vm)
+        theta[self._pinned] = islands.angle_rad[order[self._pinned]]
+        targets = self._targets
         targets[self.layout.row] = values
         self._shifts[:] = 0.0
         before = 0
@@ -203,7 +209,7 @@ class Solver(LinearModel):
         return Solution(
             state=State(theta[position], vm[position]),
             residuals=residuals,
-            objective=float(scaled @ scaled),
+            objective=float(np.square(scaled).sum()),  # not BLAS, whose threads would spin
             iterations=iterations,
             step=step,
             multipliers=-self._shifts * self.weights[self.layout.constraint_rows],

@@ -17,6 +17,8 @@ def new_workspace(structure: Structure, layout: Layout) -> Workspace:
         inverse=np.zeros(4 * (n_block + n)),
         null=np.zeros(2 * n, np.int8),
         work=np.zeros(4 * n),
+        v_re=np.zeros(n),
+        v_im=np.zeros(n),
         values=np.zeros(2 * n_pair),
         residuals=np.zeros(2 * n_pair),
         left=np.zeros(2 * n_pair),

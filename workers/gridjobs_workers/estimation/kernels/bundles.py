@@ -40,6 +40,8 @@ class Workspace(NamedTuple):
     inverse: Floats  # like blocks: the inverse subset
     null: Int8s  # (2 n,)
     work: Floats  # (4 n,), zeros
+    v_re: Floats  # (n,)
+    v_im: Floats  # (n,)
     values: Floats  # (2 n_pair,)
     residuals: Floats  # (2 n_pair,)
     left: Floats  # (2 n_pair,)

@@ -62,8 +62,6 @@ def damped_step(
     pattern: Pattern,
     pairs: Pairs,
     weights: Floats,
-    theta: Floats,
-    vm: Floats,
     free: Floats,
     space: Workspace,
     damping: float,
@@ -74,9 +72,7 @@ def damped_step(
     for i in range(len(free)):
         space.blocks[diagonal + 4 * i] *= 1.0 + damping
         space.blocks[diagonal + 4 * i + 3] *= 1.0 + damping
-    subtract_curvature(
-        pairs, weights, vm * np.cos(theta), vm * np.sin(theta), free, space.residuals, space.blocks
-    )
+    subtract_curvature(pairs, weights, space.v_re, space.v_im, free, space.residuals, space.blocks)
     null = factorise(
         pattern.row_starts,
         pattern.columns,
@@ -135,7 +131,7 @@ def iterate_damped(
             old_vm[:] = vm
             while iterations < max_iterations:
                 iterations += 1
-                if damped_step(pattern, pairs, weights, theta, vm, free, space, damping):
+                if damped_step(pattern, pairs, weights, free, space, damping):
                     promised = dot(space.step, space.gradient)
                     size = largest(space.step)
                     if promised <= _FLAT * (1.0 + merit) or size < tolerance:

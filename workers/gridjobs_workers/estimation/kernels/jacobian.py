@@ -27,6 +27,8 @@ def evaluate(
     theta: Floats,
     vm: Floats,
     free: Floats,
+    e: Floats,
+    f: Floats,
     values: Floats,
     jacobian: Floats,
     with_jacobian: bool,
@@ -46,14 +48,13 @@ def evaluate(
         theta: Voltage angles by position [rad], shape (n,).
         vm: Voltage magnitudes by position [p.u.], shape (n,).
         free: 1, or 0 where the angle is given, shape (n,).
+        e: Output, Re V by position [p.u.], shape (n,).
+        f: Output, Im V by position [p.u.], shape (n,).
         values: Output, two numbers a pair.
         jacobian: Output, four numbers a stencil entry: (∂h0/∂θ, ∂h0/∂ln v, ∂h1/∂θ, ∂h1/∂ln v).
         with_jacobian: Whether `jacobian` is filled.
     """
-    n = len(vm)
-    e = np.empty(n)
-    f = np.empty(n)
-    for i in range(n):
+    for i in range(len(vm)):
         e[i] = vm[i] * np.cos(theta[i])
         f[i] = vm[i] * np.sin(theta[i])
 

@@ -59,6 +59,8 @@ def residuals_at(
         theta,
         vm,
         free,
+        space.v_re,
+        space.v_im,
         space.values,
         space.jacobian,
         with_jacobian,
