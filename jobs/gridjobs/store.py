@@ -44,6 +44,7 @@ from gridjobs.model import (
     Status,
     Submission,
 )
+from gridjobs.packing import packed
 from gridjobs.problems import Problem, attempts_exhausted
 from gridjobs.settings import Settings
 from gridjobs.waiting import ChangeFeed
@@ -106,7 +107,7 @@ class JobStore:
 
     def commit(self, job_id: str, fence: int, completion: Completion) -> Job:
         """End the job, exactly once; its blobs (parts) must be stored already. Raises StaleFence."""
-        if completion.result is not None and not is_inline(completion.result):
+        if completion.result is not None and not is_inline(packed(completion.result)):
             self.blobs.put(completion.result)
         return self.run(calls.commit(job_id, fence, completion))
 

@@ -16,6 +16,7 @@ from gridjobs.model import (
     Heartbeat,
     Job,
 )
+from gridjobs.packing import packed
 
 T = TypeVar("T")
 
@@ -39,7 +40,8 @@ def heartbeat(job_id: str, fence: int, lease_s: float, progress: Mapping[str, An
 def commit(job_id: str, fence: int, completion: Completion) -> Call[Job]:
     """End a job."""
     result = completion.result
-    stored_apart = result is not None and not is_inline(result)
+    inline = b"" if result is None else packed(result)
+    stored_apart = not is_inline(inline)
     document = {
         "result_digest": "" if result is None else digest(result),
         "parts": orjson.dumps([part.to_dict() for part in completion.parts]).decode(),
@@ -52,8 +54,8 @@ def commit(job_id: str, fence: int, completion: Completion) -> Call[Job]:
         document["error"] = orjson.dumps(completion.error).decode()
     if completion.engine:
         document["engine"] = orjson.dumps(dict(completion.engine)).decode()
-    inline = b"" if result is None or stored_apart else result
-    args = (job_id, fence, completion.status.value, orjson.dumps(document), inline)
+    shown = b"" if stored_apart else inline
+    args = (job_id, fence, completion.status.value, orjson.dumps(document), shown)
     return Call("commit", args, lambda reply: _held(reply, lambda: Job.from_values(reply[1])))
 
 

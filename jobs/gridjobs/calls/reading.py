@@ -15,6 +15,7 @@ from gridjobs.model import (
     Page,
     PartRef,
 )
+from gridjobs.packing import unpacked
 
 T = TypeVar("T")
 
@@ -65,9 +66,9 @@ def get_result(job_id: str, tenant: str) -> Call[StoredResult]:
     def decode(reply: Reply) -> StoredResult:
         _require_visible(reply, job_id)
         inline, parts = reply[2]
-        return StoredResult(
-            Job.from_values(reply[1]), inline, tuple(PartRef(**part) for part in orjson.loads(parts or b"[]"))
-        )
+        body = None if inline is None else unpacked(inline)
+        refs = tuple(PartRef(**part) for part in orjson.loads(parts or b"[]"))
+        return StoredResult(Job.from_values(reply[1]), body, refs)
 
     return Call("get", (job_id, tenant, "result", "parts"), decode)
 
