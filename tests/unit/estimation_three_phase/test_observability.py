@@ -67,8 +67,11 @@ def test_partial_estimates_the_observable_part_exactly_and_leaves_out_the_rest(f
     known = ~np.isnan(quantities.v_neutral_pu)
     assert known[:18].all()
     assert not known[18:26].all()
+    # With four wires the dark feeder's unknown current through earth shifts the neutral of the others a little.
+    atol = 1e-3 if feeder.network.present[1, 3] else 1e-9
+    np.testing.assert_allclose(quantities.v_neutral_pu[:18], to_neutral[:18], atol=atol)
     off = np.abs(quantities.v_neutral_pu - to_neutral)
-    assert (off[known] < 0.1 * found.sigmas.v_neutral_pu[known]).all()
+    assert (off[known] < found.sigmas.v_neutral_pu[known]).all()
     flows = feeder.end_powers().real
     determined = ~np.isnan(quantities.branch_p_pu)
     assert determined[:17].all()
@@ -159,3 +162,16 @@ def test_an_island_without_voltage_measurement_is_refused(feeder: Feeder) -> Non
     powers = measurements.rows(measurements.kind != Kind.V_MAG)
     with pytest.raises(IslandWithoutReference):
         estimate(feeder.network, powers, PhaseOptions(**REFERENCE))
+
+
+def test_a_grid_with_few_voltmeters_and_no_load_meters_still_gives_a_partial_estimate() -> None:
+    # Here as many values as are open cannot be held without absurd loads elsewhere, so more is held.
+    feeder = lv_feeder(20, 50, seed=1)
+    measurements = meters(feeder, np.random.default_rng(0))
+    few = measurements.rows(~np.isin(measurements.kind, POWERS_IN))
+    found = estimate(feeder.network, few, PhaseOptions(**REFERENCE, observability=OnUnobservable.PARTIAL))
+    known = ~np.isnan(found.quantities.v_neutral_pu)
+    off = np.abs(found.quantities.v_neutral_pu - np.abs(feeder.v[:, :3]))
+
+    assert known.mean() > 0.5
+    assert (off[known] < 3 * found.sigmas.v_neutral_pu[known]).mean() > 0.97

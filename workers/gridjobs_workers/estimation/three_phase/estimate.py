@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from gridjobs_workers.estimation.critical import find_critical
-from gridjobs_workers.estimation.errors import ConflictingMeasurements
+from gridjobs_workers.estimation.errors import ConflictingMeasurements, NotConverged
 from gridjobs_workers.estimation.measurements import Kind
 from gridjobs_workers.estimation.options import OnUnobservable
 from gridjobs_workers.estimation.structure import Structure
 from gridjobs_workers.estimation.three_phase.findings import Findings, find_bad_data, normalized_residuals
 from gridjobs_workers.estimation.three_phase.measurements import MAGNITUDES, PhaseMeasurements
-from gridjobs_workers.estimation.three_phase.observability import Completion, complete
+from gridjobs_workers.estimation.three_phase.observability import Completion, complete, hold_everything
 from gridjobs_workers.estimation.three_phase.options import PhaseOptions
 from gridjobs_workers.estimation.three_phase.quantities import Gauge, PhaseQuantities
 from gridjobs_workers.estimation.three_phase.solver import Solver
@@ -119,13 +119,17 @@ class PhaseEstimator:
             require_voltages=self.options.observability == OnUnobservable.REQUIRE,
         )
         self.model = UnitModel(network, self.wiring, self.start)
-        self.completion = complete(self.model, measurements, self.given, self.options)
-        restored = self.options.candidates.rows(self.completion.restored) if self.options.candidates else None
-        added = [self.completion.assumed, *([restored] if restored else []), self.completion.held]
-        self.added = PhaseMeasurements.join([part.without_zeros() for part in added])
-        every = PhaseMeasurements.join((measurements, self.added))
-        self.solver = Solver(self.wiring, every, self.start)
         self.gauge = Gauge(self.wiring, self.start)
+        self._arrange(complete(self.model, measurements, self.given, self.options))
+
+    def _arrange(self, completion: Completion) -> None:
+        self.completion = completion
+        candidates = self.options.candidates
+        restored = [] if candidates is None else [candidates.rows(completion.restored)]
+        parts = [completion.assumed, *restored, completion.held]
+        self.added = PhaseMeasurements.join([part.without_zeros() for part in parts])
+        every = PhaseMeasurements.join((self.measurements, self.added))
+        self.solver = Solver(self.wiring, every, self.start)
         self.seen = self.model.seen(every)
         self._judged = np.empty(0, bool)
 
@@ -140,6 +144,16 @@ class PhaseEstimator:
             NotConverged: The iteration did not settle.
         """
         values = self.measurements.value if values is None else values
+        try:
+            return self._estimate(values, start)
+        except NotConverged:
+            if not self.completion.is_minimal:
+                raise
+            # What little is held forces the rest to extremes: hold all that nobody measures.
+            self._arrange(hold_everything(self.model, self.measurements, self.given, self.completion))
+            return self._estimate(values, start)
+
+    def _estimate(self, values: Floats, start: Complexes | None) -> PhaseEstimate:
         every = np.concatenate((values, self.added.value))
         solver, options = self.solver, self.options
         solver.use(np.append(self.given & np.isfinite(values), np.ones(len(self.added), bool)))
@@ -151,7 +165,7 @@ class PhaseEstimator:
         quantities, sigmas = self.gauge.measure(solver, solution.state)
         if len(self.completion.held):
             held = np.arange(len(every) - len(self.completion.held), len(every))
-            self.gauge.blank_hidden(solver, held, quantities, sigmas)
+            self.gauge.blank_hidden(solver, held, self.completion.is_minimal, quantities, sigmas)
         freedom = int(solver.used.sum()) + 2 * len(solver.phases.zero_bus) - self.start.n_state
         return PhaseEstimate(
             quantities=quantities,

@@ -11,7 +11,7 @@ from gridjobs_workers.estimation.independent import independent_rows
 from gridjobs_workers.estimation.measurements import Kind
 from gridjobs_workers.estimation.options import OnUnobservable
 from gridjobs_workers.estimation.three_phase.errors import PhasesNotObservable
-from gridjobs_workers.estimation.three_phase.measurements import V_AXIS, At, PhaseMeasurements
+from gridjobs_workers.estimation.three_phase.measurements import POWERS, V_AXIS, At, PhaseMeasurements
 from gridjobs_workers.estimation.three_phase.options import PhaseOptions
 from gridjobs_workers.estimation.three_phase.unit_model import Seen, UnitModel
 from gridjobs_workers.grids.network import Ints
@@ -21,6 +21,7 @@ Bools = NDArray[np.bool_]
 
 _INVISIBLE = 1e-6
 _HELD_SIGMA = 0.1
+_SEVERAL = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,14 @@ class Completion:
     Attributes:
         assumed: Balanced angles at reference buses and zero displacement, where nothing else tells them.
         restored: Candidates taken.
-        held: Voltages held at their start: what remains unobservable (PARTIAL).
+        held: What is merely held so that the rest can be solved for (PARTIAL).
+        is_minimal: Whether as much is held as is open, and no more.
     """
 
     assumed: PhaseMeasurements
     restored: Ints
     held: PhaseMeasurements
+    is_minimal: bool = False
 
 
 def complete(
@@ -60,14 +63,14 @@ def complete(
 
     restored = np.empty(0, np.intp)
     if options.observability == OnUnobservable.RESTORE and options.candidates is not None:
-        restored = _chosen(model, seen, options.candidates)
+        restored = _completing(model, together, used, options.candidates)
         together, used = _with(together, used, options.candidates.rows(restored))
         seen = model.seen(together)
         if seen.deficiency(used) == 0:
             return Completion(assumed, restored, nothing)
     if options.observability != OnUnobservable.PARTIAL:
-        raise _not_observable(model, seen, measurements)
-    return Completion(assumed, restored, _held(model, seen.null_pivots()))
+        raise _not_observable(model, seen, together, used)
+    return Completion(assumed, restored, _held(model, seen, together, used), is_minimal=True)
 
 
 def assumptions(
@@ -136,8 +139,30 @@ def _chosen(model: UnitModel, seen: Seen, candidates: PhaseMeasurements) -> Ints
     basis = seen.null_space()
     if not len(candidates) or not basis.shape[1]:
         return np.empty(0, np.intp)
-    views = csr_array(model.seen(candidates.without_zeros()).rows() @ basis)
+    size = abs(basis).max(axis=0).toarray().ravel()
+    views = csr_array(model.seen(candidates.without_zeros()).rows() @ basis * (1.0 / size))
     return independent_rows(views, basis.shape[1])
+
+
+def _completing(
+    model: UnitModel, measurements: PhaseMeasurements, used: Bools, candidates: PhaseMeasurements
+) -> Ints:
+    """Candidates that make everything observable, none superfluous, or as much as they can.
+
+    Where much is open the null space loses digits and hides some of what helps: hence in rounds.
+    """
+    taken = np.zeros(len(candidates), bool)
+    while True:
+        together, counting = _with(measurements, used, candidates.rows(taken))
+        seen = model.seen(together)
+        rest = np.flatnonzero(~taken)
+        if seen.deficiency(counting) == 0:
+            break
+        found = _chosen(model, seen, candidates.rows(rest))
+        if not len(found):
+            break
+        taken[rest[found]] = True
+    return np.flatnonzero(taken)
 
 
 def _with(
@@ -146,8 +171,46 @@ def _with(
     return PhaseMeasurements.join((measurements, more)), np.append(used, np.ones(len(more), bool))
 
 
-def _held(model: UnitModel, pivots: Ints) -> PhaseMeasurements:
-    """Measurements of exactly the state variables that are left open."""
+def _held(model: UnitModel, seen: Seen, measurements: PhaseMeasurements, used: Bools) -> PhaseMeasurements:
+    """What is held so that the observable part can be solved for, after `seen.deficiency`.
+
+    Equipment that nobody measures is held at no power, which disturbs nothing; voltages only where that is not
+    enough. As many as are open, so that nothing else depends on their values.
+    """
+    injections = _unmeasured_injections(model, seen, measurements)
+    injections = injections.rows(_completing(model, measurements, used, injections))
+    injections.sigma[:] = _usual_power(measurements.rows(used), len(injections))
+    together, used = _with(measurements, used, injections)
+    seen = model.seen(together)
+    if seen.deficiency(used) == 0:
+        return injections
+    return PhaseMeasurements.join((injections, _held_voltages(model, seen.null_pivots())))
+
+
+def hold_everything(
+    model: UnitModel, measurements: PhaseMeasurements, used: Bools, completion: Completion
+) -> Completion:
+    """Hold all equipment that nobody measures, and the voltages that were held.
+
+    More than is open: what is hardly observable then leans on what is held, but nothing is forced to extremes.
+    """
+    injections = _unmeasured_injections(model, model.seen(measurements), measurements)
+    injections.sigma[:] = _usual_power(measurements.rows(used), len(injections))
+    voltages = completion.held.rows(~np.isin(completion.held.kind, POWERS))
+    return replace(completion, held=PhaseMeasurements.join((injections, voltages)), is_minimal=False)
+
+
+def _usual_power(measurements: PhaseMeasurements, n_unknown: int) -> float:
+    """What unmeasured equipment may draw: some times what others draw, else its part of the largest flow [p.u.]."""
+    injected = np.abs(measurements.value[measurements.kind == Kind.P_INJ])
+    if injected.any():
+        return _SEVERAL * float(np.median(injected[injected > 0]))
+    flows = np.abs(measurements.value[measurements.kind == Kind.P_FLOW])
+    return _SEVERAL * float(flows.max(initial=0.0)) / max(n_unknown, 1) or 1.0
+
+
+def _held_voltages(model: UnitModel, pivots: Ints) -> PhaseMeasurements:
+    """Measurements of exactly the state variables that are left open, at their start."""
     position, component = np.divmod(pivots, 2)
     bus, conductor = np.divmod(model.structure.bus_at[position], N_CONDUCTOR)
     is_angle = component == 0
@@ -166,17 +229,31 @@ def _held(model: UnitModel, pivots: Ints) -> PhaseMeasurements:
     )
 
 
-def _not_observable(model: UnitModel, seen: Seen, measurements: PhaseMeasurements) -> PhasesNotObservable:
-    basis = csr_array(seen.null_space())
-    moves = np.asarray(abs(basis).max(axis=1).toarray()).ravel().reshape(-1, 2).max(axis=1) > _INVISIBLE
-    bus, conductor = np.divmod(model.structure.bus_at[moves], N_CONDUCTOR)
-    order = np.lexsort((conductor, bus))
-    conductors = np.stack((bus, conductor), axis=1)[order]
-    injections = default_candidates(model.network, measurements, conductors)
-    found = injections.rows(_chosen(model, seen, injections))
+def _not_observable(
+    model: UnitModel, seen: Seen, measurements: PhaseMeasurements, used: Bools
+) -> PhasesNotObservable:
+    conductors = _unobservable(model, seen)
+    candidates = default_candidates(model.network, measurements, conductors)
+    found = candidates.rows(_completing(model, measurements, used, candidates))
     columns = (found.kind, found.element, found.at)
     restoring = [(int(k), int(b), int(a)) for k, b, a in zip(*columns, strict=True)]
     return PhasesNotObservable(conductors, restoring)
+
+
+def _unobservable(model: UnitModel, seen: Seen) -> Ints:
+    """(bus, conductor) of each phase node that no measurement determines, after `seen.deficiency`."""
+    basis = csr_array(seen.null_space())
+    moves = np.asarray(abs(basis).max(axis=1).toarray()).ravel().reshape(-1, 2).max(axis=1) > _INVISIBLE
+    bus, conductor = np.divmod(model.structure.bus_at[moves], N_CONDUCTOR)
+    return np.stack((bus, conductor), axis=1)[np.lexsort((conductor, bus))]
+
+
+def _unmeasured_injections(
+    model: UnitModel, seen: Seen, measurements: PhaseMeasurements
+) -> PhaseMeasurements:
+    conductors = _unobservable(model, seen) if seen.null_pivots().size else np.empty((0, 2), np.intp)
+    candidates = default_candidates(model.network, measurements, conductors)
+    return candidates.rows(np.isin(candidates.kind, (Kind.P_INJ, Kind.Q_INJ)))
 
 
 def default_candidates(

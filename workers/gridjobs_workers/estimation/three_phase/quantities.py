@@ -19,7 +19,9 @@ from gridjobs_workers.grids.three_phase import Conductor, ThreePhaseNetwork
 
 Bools = NDArray[np.bool_]
 
-_OWED = 0.1
+_HUNDREDTH = 0.01
+_NOTICEABLE = 1e-3  # part of a variance
+_MOST = 0.5
 _MOST_PROBES = 64
 
 
@@ -87,26 +89,35 @@ class Gauge(PhaseModel):
         _blank(found, self._network)
         return found
 
-    def blank_hidden(self, solver: Solver, held: Ints, *found: PhaseQuantities) -> None:
-        """Set to NaN what depends on voltages that are merely held at their start, after `measure`.
+    def blank_hidden(self, solver: Solver, held: Ints, is_minimal: bool, *found: PhaseQuantities) -> None:
+        """Set to NaN what depends on something that is merely held, after `measure`.
 
-        Held voltages count as known to a tenth of nominal. What owes more than a tenth of its variance to them is
-        taken as unobservable; the rest depends on them so little that its sigma says enough.
+        The effect of one sigma of all that is held tells: what moves at least a hundredth as far as what moves most
+        of its sort, and not by rounding alone, is unobservable. On the rest it has no bearing worth the name. Where
+        more is held than is open, what owes most of its variance to that is unobservable.
 
         Args:
             solver: Holds the factor of the solution.
-            held: Its measurements that hold them.
+            held: Its measurements that hold something.
+            is_minimal: Whether as many as are open.
             found: What was measured.
         """
         outputs = csr_array(self.jacobian()[self.phases.row])
-        owed = np.zeros(len(self.sigma))
+        moved = np.zeros(len(self.sigma))
         for errors in _probes(solver.sigma, held):
             solver.settled(errors)
-            owed += (outputs @ solver.space.step) ** 2
-        shown = self._arranged(np.where(owed > _OWED * np.maximum(self.variances(), 1e-300), np.nan, 0.0))
-        for quantities in found:
-            for part in fields(PhaseQuantities):
-                getattr(quantities, part.name)[np.isnan(getattr(shown, part.name))] = np.nan
+            moved += (outputs @ solver.space.step) ** 2
+        share = _NOTICEABLE if is_minimal else _MOST
+        noticeable = moved > share * np.maximum(self.variances(), 1e-300)
+        movements = self._arranged(np.where(noticeable, moved, 0.0))
+        for part in fields(PhaseQuantities):
+            movement = getattr(movements, part.name)
+            for sort in (np.s_[..., :3], np.s_[..., 3:]):  # the neutral is a sort of its own
+                of_sort = movement[sort]
+                least = _HUNDREDTH**2 * np.nanmax(of_sort, initial=0.0) if is_minimal else 0.0
+                hidden = of_sort > least
+                for quantities in found:
+                    getattr(quantities, part.name)[sort][hidden] = np.nan
 
 
 def _probes(sigma: Floats, held: Ints) -> Iterator[Floats]:

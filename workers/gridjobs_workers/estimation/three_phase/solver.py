@@ -113,7 +113,7 @@ class Solver(PhaseModel):
             except NotConverged:
                 v[:] = begin
                 self._shifts[:] = 0.0
-        return minimise_damped(self, v, targets, self._shifts, tolerance, 4 * max_iterations)
+        return minimise_damped(self, v, targets, self._shifts, tolerance, max_iterations)
 
     def _approach(self, v: Complexes, targets: Floats, max_iterations: int) -> int:
         """Come near without current magnitudes, or, where that is not observable, with assumed directions."""
