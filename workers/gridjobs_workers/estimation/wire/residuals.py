@@ -15,6 +15,7 @@ from gridjobs_workers.grids.network import Floats, Ints
 
 Row = dict[str, Any]
 Bools = NDArray[np.bool_]
+INF = math.inf
 STATUS = {Status.USED: "used", Status.REJECTED: "rejected", Status.UNUSED: "unused"}
 
 
@@ -61,7 +62,14 @@ def measurement_rows(rows: Rows, verdicts: Verdicts, model: GridModel, base_mva:
     for reading, reason in rows.unused:
         given.append(_of_reading(reading, None) | {"critical": False, "status": "unused", "reason": reason})
     given.sort(key=lambda found: found["index"])
-    return [{name: value for name, value in found.items() if _exists(value)} for found in given + assumed]
+    return [
+        {
+            name: value
+            for name, value in found.items()
+            if value is not None and value == value and value != INF
+        }
+        for found in given + assumed
+    ]
 
 
 def measurement_name(source: Source, model: GridModel) -> Row:
@@ -130,7 +138,3 @@ def _of_assumption(source: Source, residual: float, sigma: float, model: GridMod
         "sigma": sigma,
         "pseudo": True,
     }
-
-
-def _exists(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and not math.isfinite(value))

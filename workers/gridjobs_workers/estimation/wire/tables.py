@@ -99,22 +99,29 @@ def _islands(network: Network, estimate: Estimate) -> Floats:
 
 def rows_of(table: Table) -> list[dict[str, Any]]:
     """Return a table as rows; absent values and empty names are left out."""
-    columns = [list(map(_plain, _listed(column))) for column in table.values()]
+    columns = [_cells(column) for column in table.values()]
     names = list(table)
+    if all(full for _, full in columns):
+        return [dict(zip(names, row, strict=True)) for row in zip(*(c for c, _ in columns), strict=True)]
     return [
         {name: value for name, value in zip(names, row, strict=True) if value is not None}
-        for row in zip(*columns, strict=True)
+        for row in zip(*(c for c, _ in columns), strict=True)
     ]
 
 
-def _plain(value: Any) -> Any:
-    if value == "" or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return value
+def _cells(column: list[Any] | NDArray[Any]) -> tuple[list[Any], bool]:
+    """Values of a column with None for what is absent, and whether nothing is."""
+    if isinstance(column, list):
+        return column, None not in column
+    absent = ~np.isfinite(column) if column.dtype.kind == "f" else _empty(column)
+    cells: list[Any] = column.tolist()
+    if not absent.any():
+        return cells, True
+    return [None if gone else value for value, gone in zip(cells, absent.tolist(), strict=True)], False
 
 
-def _listed(column: list[Any] | NDArray[Any]) -> list[Any]:
-    return column if isinstance(column, list) else column.tolist()
+def _empty(column: NDArray[Any]) -> NDArray[np.bool_]:
+    return column == "" if column.dtype.kind == "U" else np.zeros(len(column), np.bool_)
 
 
 def _spread(network: Network, buses: Any, shown: Ints, values: Floats) -> Floats:
