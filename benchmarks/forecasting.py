@@ -83,6 +83,7 @@ def main() -> int:
             process.kill()
         for i, (case, row) in enumerate(zip(series, rows, strict=True)):
             add_openstef(case, row, Path(folder) / f"{i}.out.csv")
+            row.reuse_ms = reuse_ms(case)  # wall time: only now that nobody of ours runs beside
     goals = targets(rows)
     print_table(rows, goals, major)
     OUT.parent.mkdir(exist_ok=True)
@@ -103,7 +104,6 @@ def measure(case: Case) -> Row:
     bare, _ = window(case, case.known(weather=False))
     row.core_without_weather, row.coverage_90_without_weather = 1 - bare["skill"], bare["picp"][0.9]
     sample(case, known, row, rolled)
-    row.reuse_ms = reuse_ms(case)
     print(f"{case.name}: {row.core:.3f} x naive", file=sys.stderr, flush=True)
     return row
 
@@ -195,7 +195,7 @@ def row_loss(y: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def reuse_ms(case: Case) -> float:
-    """Milliseconds from a stored model and 60 days of history to 24 hours of quantiles; the best of 25."""
+    """Milliseconds from a stored model and 60 days of history to 24 hours of quantiles; the median of 25."""
     last = case.sample()[0][0]
     history = case.load[last - pd.Timedelta(days=60) : last]
     horizon = case.weather[last - pd.Timedelta(days=60) : last + pd.Timedelta(days=2)]
@@ -213,7 +213,7 @@ def reuse_ms(case: Case) -> float:
         )
         forecast(ready, LEVELS, case.limits, fitted)
         times.append(time.perf_counter() - begun)
-    return 1000 * min(times)
+    return 1000 * float(np.median(times))
 
 
 def start_openstef(series: list[Case], folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
