@@ -179,7 +179,7 @@ def _held(model: UnitModel, seen: Seen, measurements: PhaseMeasurements, used: B
     """
     injections = _unmeasured_injections(model, seen, measurements)
     injections = injections.rows(_completing(model, measurements, used, injections))
-    injections.sigma[:] = _usual_power(measurements.rows(used), len(injections))
+    injections.sigma[:] = _usual_power(measurements.rows(used), injections)
     together, used = _with(measurements, used, injections)
     seen = model.seen(together)
     if seen.deficiency(used) == 0:
@@ -190,23 +190,26 @@ def _held(model: UnitModel, seen: Seen, measurements: PhaseMeasurements, used: B
 def hold_everything(
     model: UnitModel, measurements: PhaseMeasurements, used: Bools, completion: Completion
 ) -> Completion:
-    """Hold all equipment that nobody measures, and the voltages that were held.
+    """Hold all equipment that nobody measures but what feeds the grid at reference buses, and what was held of voltages.
 
     More than is open: what is hardly observable then leans on what is held, but nothing is forced to extremes.
     """
     injections = _unmeasured_injections(model, model.seen(measurements), measurements)
-    injections.sigma[:] = _usual_power(measurements.rows(used), len(injections))
+    injections = injections.rows(~np.isin(injections.element, model.start.islands.reference_bus))
+    injections.sigma[:] = _usual_power(measurements.rows(used), injections)
     voltages = completion.held.rows(~np.isin(completion.held.kind, POWERS))
     return replace(completion, held=PhaseMeasurements.join((injections, voltages)), is_minimal=False)
 
 
-def _usual_power(measurements: PhaseMeasurements, n_unknown: int) -> float:
-    """What unmeasured equipment may draw: some times what others draw, else its part of the largest flow [p.u.]."""
+def _usual_power(measurements: PhaseMeasurements, unknown: PhaseMeasurements) -> float:
+    """What unmeasured equipment may draw in a phase: some times what others draw, else its part of the largest
+    flow [p.u.]."""
     injected = np.abs(measurements.value[measurements.kind == Kind.P_INJ])
     if injected.any():
         return _SEVERAL * float(np.median(injected[injected > 0]))
-    flows = np.abs(measurements.value[measurements.kind == Kind.P_FLOW])
-    return _SEVERAL * float(flows.max(initial=0.0)) / max(n_unknown, 1) or 1.0
+    largest = float(np.abs(measurements.value[measurements.kind == Kind.P_FLOW]).max(initial=0.0))
+    n_phase = max(1, int((unknown.kind == Kind.P_INJ).sum()))
+    return _SEVERAL * 3 * largest / n_phase or 1.0
 
 
 def _held_voltages(model: UnitModel, pivots: Ints) -> PhaseMeasurements:
