@@ -12,9 +12,9 @@ from gridjobs_workers.forecasting.clock import DAY_S, zone_of
 from gridjobs_workers.forecasting.covariates import Covariate, kind_of, on_clock
 from gridjobs_workers.forecasting.features import Known
 from gridjobs_workers.forecasting.model import Limits
+from gridjobs_workers.forecasting.points import Points
 from gridjobs_workers.forecasting.prepare import Site
 from gridjobs_workers.forecasting.repairs import Repairs
-from gridjobs_workers.forecasting.points import Points
 from gridjobs_workers.forecasting.series import regularise
 
 SEED = 20260115

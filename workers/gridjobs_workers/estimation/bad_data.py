@@ -34,7 +34,9 @@ LEAST_REDUNDANCY = 1e-5
 _MOST_ROUNDS = 8
 _MOST_SWEEPS = 6
 _SUSPICIOUS = 2.5  # normalized residual of a candidate
-_RELATED = 0.4  # correlation with a suspect that makes a candidate
+_RELATED = 0.2  # correlation with a suspect that makes a candidate
+_CLOSE = 0.4  # the same over one in between
+_MOST_CLOSE = 60
 _CONNECTED = 0.1  # correlation of candidates that are searched together
 _MOST_RELATED = 40
 _MOST_CANDIDATES = 150
@@ -151,14 +153,17 @@ def _judge(model: LinearModel, residuals_pu: Floats, limit: float, most: int, od
     suspects, columns = _suspects(model, scaled, variance, limit, most)
     if not suspects:
         return _NOTHING
-    candidates = _candidates(scaled, variance, suspects, columns)
-    covariance = np.empty((len(candidates), len(candidates)))
     known = dict(zip(suspects, columns, strict=True))
-    for row, candidate in enumerate(candidates.tolist()):
-        column = known[candidate] if candidate in known else model.sensitivity(candidate)
-        covariance[row] = column[candidates]
+    candidates = _candidates(model, scaled, variance, known)
+    covariance = np.stack([_column(model, known, k)[candidates] for k in candidates.tolist()])
     covariance = (covariance + covariance.T) / 2
     return _explained(candidates, scaled[candidates], covariance, limit**2, most, odds)
+
+
+def _column(model: LinearModel, known: dict[int, Floats], k: int) -> Floats:
+    if k not in known:
+        known[k] = model.sensitivity(k)
+    return known[k]
 
 
 def _suspects(
@@ -193,18 +198,32 @@ def _suspects(
     return found, columns
 
 
-def _candidates(scaled: Floats, variance: Floats, suspects: list[int], columns: list[Floats]) -> Ints:
+def _candidates(model: LinearModel, scaled: Floats, variance: Floats, known: dict[int, Floats]) -> Ints:
+    """Suspects, what else has a large residual, and what is correlated with them, directly or by one in between.
+
+    Args:
+        model: The linear model.
+        scaled: Scaled residuals.
+        variance: Their variances.
+        known: Columns of S of the suspects; more are added.
+    """
     ratio = normalized(scaled, variance)
-    chosen = set(suspects) | set(np.argsort(-ratio)[: int((ratio > _SUSPICIOUS).sum())].tolist())
+    suspects = list(known)
+    near = [j for k in suspects for j in _related(_column(model, known, k), variance, k, _RELATED)]
+    close = [j for k in suspects for j in _related(_column(model, known, k), variance, k, _CLOSE)]
+    beyond = [j for k in close[:_MOST_CLOSE] for j in _related(_column(model, known, k), variance, k, _CLOSE)]
+    chosen = {*suspects, *near, *beyond, *np.flatnonzero(ratio > _SUSPICIOUS).tolist()}
+    others = sorted(chosen - set(suspects), key=lambda j: -ratio[j])
+    return np.array(sorted({*suspects, *others[:_MOST_CANDIDATES]}), np.intp)
+
+
+def _related(column: Floats, variance: Floats, k: int, least: float) -> list[int]:
+    """Measurements whose residuals are correlated with that of k by at least so much, the closest first."""
     checked = np.where(variance > LEAST_REDUNDANCY, variance, np.inf)
-    for k, column in zip(suspects, columns, strict=True):
-        correlation = np.abs(column) / np.sqrt(checked * max(column[k], LEAST_REDUNDANCY))
-        near = np.argsort(-correlation)[:_MOST_RELATED]
-        chosen |= set(near[correlation[near] > _RELATED].tolist())
-    if len(chosen) > _MOST_CANDIDATES + len(suspects):
-        order = sorted(chosen - set(suspects), key=lambda j: -ratio[j])
-        chosen = set(suspects) | set(order[:_MOST_CANDIDATES])
-    return np.array(sorted(chosen), np.intp)
+    correlation = np.abs(column) / np.sqrt(checked * max(column[k], LEAST_REDUNDANCY))
+    order = np.argsort(-correlation)[:_MOST_RELATED]
+    found: list[int] = order[correlation[order] > least].tolist()
+    return found
 
 
 def _explained(

@@ -25,6 +25,7 @@ _LEAST_REDUNDANCY = 1e-5  # in the unit model, where it is 0 or far from it
 _N_SKETCH = 8
 _SAME = 1e-3
 _NOTICED = 2.33  # sigmas above the limit at which 99 % of the errors are noticed
+_LOCATED = 3.09  # the same for 99.9 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def locatable_sigma(model: LinearModel, limit: float, odds: float) -> Floats:
     (n_measurement,).
 
     The next best explanation of an error of size b is the measurement whose residual correlates most, by ρ;
-    it leaves d² = b² S_ii (1 − ρ²) unexplained, give or take 2 d. One linear solve a measurement.
+    it leaves d² = b² S_ii (1 − ρ²) unexplained, give or take 2 d. Other errors nearby need larger ones. One linear
+    solve a measurement.
     """
     columns = np.array([model.sensitivity(k) for k in range(len(model.sigma))])
     redundancy = np.clip(np.diag(columns), 0.0, None)
@@ -106,7 +108,7 @@ def locatable_sigma(model: LinearModel, limit: float, odds: float) -> Floats:
     correlation = np.abs(columns) / np.outer(scale, scale)
     np.fill_diagonal(correlation, 0.0)
     apart = np.clip(redundancy * (1.0 - np.minimum(correlation.max(axis=1), 1.0) ** 2), 0.0, None)
-    clear = _NOTICED + np.sqrt(_NOTICED**2 + margin(odds))
+    clear = _LOCATED + np.sqrt(_LOCATED**2 + margin(odds))
     with np.errstate(divide="ignore"):
-        size = np.maximum((limit + _NOTICED) / np.sqrt(redundancy), clear / np.sqrt(apart))
+        size = np.maximum((limit + _LOCATED) / np.sqrt(redundancy), clear / np.sqrt(apart))
     return np.where(usable, size, np.inf)

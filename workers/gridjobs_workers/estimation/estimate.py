@@ -92,7 +92,7 @@ class Estimator:
         return self._report(found)
 
     def locatable_sigma(self) -> Floats:
-        """Size of a single error [σ] that would be rejected with a probability of 99 %, shape
+        """Size of a single error [σ] that would be rejected with a probability of 99.9 %, shape
         (n_measurement,).
 
         At the last estimate; one linear solve a measurement. inf for critical measurements and sets.
