@@ -55,6 +55,23 @@ def test_a_negative_magnitude_is_refused() -> None:
     assert caught.value.measurements.tolist() == [0]
 
 
+def test_equipment_measured_where_none_is_taken_to_be_is_refused() -> None:
+    empty = FEEDER.junctions[0]
+    wrong = PhaseMeasurements.of(Kind.P_INJ, [empty], At.BN, -0.1, 0.01)
+    with pytest.raises(ConflictingMeasurements) as caught:
+        estimate(FEEDER.network, PhaseMeasurements.join((EXACT, wrong)), REFERENCE)
+    assert caught.value.measurements.tolist() == [len(EXACT)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "element", "at"), [(Kind.V_MAG, 99, At.A), (Kind.P_FLOW, -1, At.AN), (Kind.V_MAG, 1, 17)]
+)
+def test_a_measurement_of_nothing_is_refused(kind: Kind, element: int, at: int) -> None:
+    wrong = PhaseMeasurements.of(kind, [element], at, 1.0, 0.01)
+    with pytest.raises(ValueError, match="makes no sense"):
+        estimate(FEEDER.network, PhaseMeasurements.join((EXACT, wrong)), REFERENCE)
+
+
 @pytest.mark.parametrize(("kind", "at"), [(Kind.P_INJ, At.AB), (Kind.I_MAG, At.BC), (Kind.Q_FLOW, At.N)])
 def test_powers_between_phases_and_of_the_neutral_cannot_be_measured(kind: Kind, at: At) -> None:
     wrong = PhaseMeasurements.of(kind, [2], at, 0.0, 1.0)

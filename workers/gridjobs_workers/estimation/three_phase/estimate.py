@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from gridjobs_workers.estimation.critical import find_critical
-from gridjobs_workers.estimation.errors import ConflictingMeasurements, NotConverged
-from gridjobs_workers.estimation.measurements import Kind
+from gridjobs_workers.estimation.errors import NotConverged
 from gridjobs_workers.estimation.options import OnUnobservable
 from gridjobs_workers.estimation.structure import Structure
+from gridjobs_workers.estimation.three_phase.check import usable
 from gridjobs_workers.estimation.three_phase.findings import Findings, find_bad_data, normalized_residuals
-from gridjobs_workers.estimation.three_phase.measurements import MAGNITUDES, PhaseMeasurements
+from gridjobs_workers.estimation.three_phase.measurements import PhaseMeasurements
 from gridjobs_workers.estimation.three_phase.observability import Completion, complete, hold_everything
 from gridjobs_workers.estimation.three_phase.options import PhaseOptions
 from gridjobs_workers.estimation.three_phase.quantities import Gauge, PhaseQuantities
@@ -101,13 +101,15 @@ class PhaseEstimator:
         """Prepare.
 
         Raises:
-            ConflictingMeasurements: A sigma that is not positive, or a negative magnitude.
+            ConflictingMeasurements: A sigma that is not positive, a negative magnitude, or equipment measured to
+                feed where none is taken to be.
+            ValueError: A measurement of something that does not exist.
             IslandWithoutReference: An island has no voltage measurement; with REQUIRE.
             PhasesNotObservable: Some conductors follow from no measurement.
         """
         self.options = options or PhaseOptions()
         self.measurements = measurements
-        self.given = usable(measurements)
+        self.given = usable(network, measurements)
         structure = structure or build_structure(network)
         self.wiring = Wiring(network, structure)
         self.start = find_start(
@@ -204,18 +206,3 @@ def estimate(
 ) -> PhaseEstimate:
     """Estimate the three-phase state of a network from one set of measurements."""
     return PhaseEstimator(network, measurements, options).estimate()
-
-
-def usable(m: PhaseMeasurements) -> Bools:
-    """Whether each measurement says anything: a finite value and a finite sigma.
-
-    Raises:
-        ConflictingMeasurements: A sigma that is not positive, or a negative magnitude.
-    """
-    no_spread = np.flatnonzero(~(m.sigma > 0))
-    if len(no_spread):
-        raise ConflictingMeasurements("a sigma is not positive", no_spread)
-    negative = np.flatnonzero(np.isin(m.kind, (Kind.V_MAG, *MAGNITUDES)) & (m.value < 0))
-    if len(negative):
-        raise ConflictingMeasurements("a magnitude is negative", negative)
-    return np.isfinite(m.value) & np.isfinite(m.sigma)
