@@ -9,10 +9,10 @@ from support.three_phase import Feeder, lv_feeder, meters
 from gridjobs_workers.estimation.errors import IslandWithoutReference, NotObservable
 from gridjobs_workers.estimation.measurements import Kind, Side
 from gridjobs_workers.estimation.options import OnUnobservable
+from gridjobs_workers.estimation.three_phase.completing import default_candidates
 from gridjobs_workers.estimation.three_phase.errors import PhasesNotObservable
 from gridjobs_workers.estimation.three_phase.estimate import PhaseEstimate, PhaseEstimator, estimate
 from gridjobs_workers.estimation.three_phase.measurements import V_AXIS, At, PhaseMeasurements
-from gridjobs_workers.estimation.three_phase.observability import default_candidates
 from gridjobs_workers.estimation.three_phase.options import PhaseOptions
 
 REFERENCE = {"reference_bus": np.array([0]), "reference_angle_rad": np.zeros(1)}

@@ -1,6 +1,6 @@
 """One call from measurements to a three-phase estimate that says how far to trust it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,8 +13,9 @@ from gridjobs_workers.estimation.options import OnUnobservable
 from gridjobs_workers.estimation.structure import Structure
 from gridjobs_workers.estimation.three_phase.check import usable
 from gridjobs_workers.estimation.three_phase.findings import Findings, find_bad_data, normalized_residuals
+from gridjobs_workers.estimation.three_phase.held import held_widely
 from gridjobs_workers.estimation.three_phase.measurements import PhaseMeasurements
-from gridjobs_workers.estimation.three_phase.observability import Completion, complete, hold_everything
+from gridjobs_workers.estimation.three_phase.observability import Completion, complete
 from gridjobs_workers.estimation.three_phase.options import PhaseOptions
 from gridjobs_workers.estimation.three_phase.quantities import Gauge, PhaseQuantities
 from gridjobs_workers.estimation.three_phase.solver import Solver
@@ -152,7 +153,8 @@ class PhaseEstimator:
             if not self.completion.is_minimal:
                 raise
             # What little is held forces the rest to extremes: hold all that nobody measures.
-            self._arrange(hold_everything(self.model, self.measurements, self.given, self.completion))
+            held = held_widely(self.model, self.measurements, self.given, self.completion.held)
+            self._arrange(replace(self.completion, held=held, is_minimal=False))
             return self._estimate(values, start)
 
     def _estimate(self, values: Floats, start: Complexes | None) -> PhaseEstimate:
