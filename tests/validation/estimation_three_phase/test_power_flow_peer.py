@@ -60,7 +60,7 @@ def test_exact_measurements_give_the_power_flow_back(group: str) -> None:
 
 
 def test_a_thousand_buses_converge_at_once() -> None:
-    # power-grid-model's own estimators fail at this size: iterative-linear diverges, Newton-Raphson is singular.
+    # power-grid-model: iterative-linear diverges at this size; Newton-Raphson fails or works by what is measured.
     data = lv_grid(20, 50, seed=1)
     v = power_flow(data)
     network, _ = network_of(data)

@@ -4,6 +4,7 @@ The symmetric desk takes the phases as balanced, the asymmetric one estimates ea
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,7 +22,6 @@ from gridjobs_workers.estimation.wire.request import Wishes
 from gridjobs_workers.estimation.wire.result import Snapshot
 from gridjobs_workers.estimation.wire.scene import Scene
 from gridjobs_workers.estimation.wls import State
-from gridjobs_workers.grids.three_phase import to_three_phase
 from gridjobs_workers.task import JobFailure, Part
 
 Measured = list[dict[str, Any]]
@@ -85,8 +85,7 @@ class AsymmetricDesk:
         core = wishes.phase_measurements(rows, scene)
         started = time.perf_counter()
         try:
-            network, _ = to_three_phase(scene.model, scene.network)
-            found = PhaseEstimator(network, core, wishes.phase_options(scene)).estimate()
+            found = PhaseEstimator(scene.three_phase[0], core, wishes.phase_options(scene)).estimate()
         except EstimationError as error:
             raise failures.explained(error, rows.rows, scene) from error
         self.done.append(PhaseSnapshot(moment, rows, core, found, time.perf_counter() - started))
@@ -94,8 +93,11 @@ class AsymmetricDesk:
     def report(self, grid_id: str, outputs: Iterable[str]) -> tuple[dict[str, Any], list[Part]]:
         """Return the result and its tables; SV profile and picture are of balanced grids only."""
         body, parts = assemble_phase_result(self.done, self.scene, grid_id)
+        notes = body["bad_data"]["notes"]
+        for code, number in sorted(Counter(problem.code for problem in self.scene.three_phase[1]).items()):
+            notes.append(f"{code.replace('_', ' ')} of {number} piece(s) of equipment")
         if left_out := sorted(set(outputs)):
-            body["bad_data"]["notes"].append(f"no {', '.join(left_out)} of an asymmetric estimation")
+            notes.append(f"no {', '.join(left_out)} of an asymmetric estimation")
         return body, parts
 
 

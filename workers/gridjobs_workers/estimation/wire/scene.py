@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from gridjobs_workers.estimation.structure import Structure, build_structure
 from gridjobs_workers.estimation.wire.places import Places
-from gridjobs_workers.grids.model import GridModel, InjectionKind
+from gridjobs_workers.grids.model import GridModel, InjectionKind, Problem
 from gridjobs_workers.grids.network import Floats, Ints, Network
 from gridjobs_workers.grids.reduce import to_network
 from gridjobs_workers.grids.state import sv_voltage
+from gridjobs_workers.grids.three_phase import ThreePhaseNetwork, to_three_phase
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Scene:
         """Angles of the solution at the reference buses [rad]; 0 where there is none."""
         angles = np.angle(sv_voltage(self.model, self.network)[self.reference_buses])
         return np.asarray(np.nan_to_num(angles), np.float64)
+
+    @cached_property
+    def three_phase(self) -> tuple[ThreePhaseNetwork, tuple[Problem, ...]]:
+        """The network phase by phase, and what had to be assumed for it."""
+        return to_three_phase(self.model, self.network)
 
     def alone_at_bus(self, injection: int) -> bool:
         """Whether no other injection is at the same bus."""
