@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtri
 
 from gridjobs_workers.estimation.errors import NotConverged
-from gridjobs_workers.estimation.explanations import Explanation, explain
+from gridjobs_workers.estimation.explanations import Explanation, explain, probability
 from gridjobs_workers.estimation.linear import LinearModel
 from gridjobs_workers.estimation.wls import Solution, Solver
 from gridjobs_workers.grids.network import Floats, Ints
@@ -32,6 +32,7 @@ Bools = NDArray[np.bool_]
 # Redundancy below which a residual is rounding.
 LEAST_REDUNDANCY = 1e-5
 _MOST_ROUNDS = 8
+_POSSIBLE = 9.2  # an explanation worse than the best by this is 1 : 100 beside it
 _MOST_SWEEPS = 6
 _SUSPICIOUS = 2.5  # normalized residual of a candidate
 _RELATED = 0.2  # correlation with a suspect that makes a candidate
@@ -62,7 +63,7 @@ class Identified:
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     assumed: frozenset[int]  # the best explanation
-    rejected: frozenset[int]  # what all good explanations share
+    rejected: frozenset[int]  # what is sure of it
     groups: list[frozenset[int]]
 
 
@@ -93,7 +94,7 @@ def identify(
     limit: float,
     most: int,
     tolerance: float,
-    odds: float = 10.0,
+    odds: float = 5.0,
 ) -> Identified:
     """Find the gross errors, from a solution with every measurement in use.
 
@@ -104,7 +105,7 @@ def identify(
         limit: Normalized residual from which on a measurement is suspect.
         most: Bound on the number of rejections.
         tolerance: Of the estimates in between and at the end.
-        odds: How much likelier than any other an explanation must be.
+        odds: Odds at which an error is sure enough.
     """
     everything = solver.used.copy()
     verdict = _NOTHING
@@ -199,7 +200,8 @@ def _suspects(
 
 
 def _candidates(model: LinearModel, scaled: Floats, variance: Floats, known: dict[int, Floats]) -> Ints:
-    """Suspects, what else has a large residual, and what is correlated with them, directly or by one in between.
+    """Suspects, what else has a large residual, and what is correlated with them, directly or by one in
+    between.
 
     Args:
         model: The linear model.
@@ -250,10 +252,9 @@ def _explained(
     groups: list[frozenset[int]] = []
     for k in range(n_part):
         names = candidates[part == k].tolist()
-        good = [e.errors for e in found[k] if e.score < found[k][0].score + margin(odds)]
-        sure = frozenset.intersection(*good)
+        sure = frozenset(i for i in found[k][0].errors if probability(found[k], i) > odds / (1.0 + odds))
         shared |= {names[i] for i in sure}
-        groups += [frozenset(names[i] for i in group) for group in _open_groups(found[k][0], good, sure)]
+        groups += [frozenset(names[i] for i in group) for group in _open_groups(found[k], sure)]
     everything = frozenset(int(candidates[i]) for errors in assumed for i in errors)
     return _Verdict(everything, frozenset(shared), groups)
 
@@ -268,17 +269,18 @@ def _less(scaled: Floats, covariance: Floats, at: Ints, out: Ints) -> tuple[Floa
     return e - across @ taken[:, 0], S - across @ taken[:, 1:]
 
 
-def _open_groups(
-    best: Explanation, good: list[frozenset[int]], shared: frozenset[int]
-) -> list[frozenset[int]]:
-    """Where good explanations differ in which error they assume; overlapping differences make one group."""
+def _open_groups(found: list[Explanation], sure: frozenset[int]) -> list[frozenset[int]]:
+    """What may be wrong instead of each error of the best explanation that is not sure; overlapping groups are one."""
+    best = found[0]
     groups: list[set[int]] = []
-    for other in good:
-        difference = set(best.errors ^ other)
-        if not difference or best.errors <= other:
+    for other in found:
+        if other.score > best.score + _POSSIBLE or best.errors <= other.errors:
+            continue
+        difference = set(best.errors ^ other.errors) - sure
+        if difference <= sure or not difference & best.errors:
             continue
         for group in [g for g in groups if g & difference]:
             groups.remove(group)
             difference |= group
-        groups.append(difference - shared)
+        groups.append(difference)
     return [frozenset(group) for group in groups]

@@ -98,8 +98,8 @@ def locatable_sigma(model: LinearModel, limit: float, odds: float) -> Floats:
     (n_measurement,).
 
     The next best explanation of an error of size b is the measurement whose residual correlates most, by ρ;
-    it leaves d² = b² S_ii (1 − ρ²) unexplained, give or take 2 d. Other errors nearby need larger ones. One linear
-    solve a measurement.
+    it leaves d² = b² S_ii (1 − ρ²) unexplained, give or take 2 d. Other errors nearby need larger ones. One
+    linear solve a measurement.
     """
     columns = np.array([model.sensitivity(k) for k in range(len(model.sigma))])
     redundancy = np.clip(np.diag(columns), 0.0, None)

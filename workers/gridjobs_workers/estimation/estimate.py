@@ -91,15 +91,19 @@ class Estimator:
         found = self._identify(values, solution)
         return self._report(found)
 
-    def locatable_sigma(self) -> Floats:
-        """Size of a single error [σ] that would be rejected with a probability of 99.9 %, shape
-        (n_measurement,).
+    def locatable_sigma(self, beside: Ints | None = None) -> Floats:
+        """Size of an error [σ] that would be rejected with a probability of 99.9 %, shape (n_measurement,).
 
         At the last estimate; one linear solve a measurement. inf for critical measurements and sets.
+
+        Args:
+            beside: Measurements that are wrong as well, and so of no help; theirs is inf.
         """
+        row = self.prepared.part.row
         found = np.full(len(self._measurements), np.inf)
+        self.solver.use(~np.isin(row, np.empty(0, np.intp) if beside is None else beside))
         self.solver.factorise()
-        found[self.prepared.part.row] = locatable_sigma(self.solver, self.limit, self.options.clear_odds)
+        found[row] = locatable_sigma(self.solver, self.limit, self.options.clear_odds)
         return found
 
     @property

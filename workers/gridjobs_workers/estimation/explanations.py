@@ -33,6 +33,13 @@ class Explanation:
     score: float
 
 
+def probability(found: list[Explanation], error: int) -> float:
+    """Probability of an error, where each explanation found weighs exp(−score / 2)."""
+    weights = np.exp(-0.5 * (np.array([explanation.score for explanation in found]) - found[0].score))
+    having = np.array([error in explanation.errors for explanation in found])
+    return float(weights[having].sum() / weights.sum())
+
+
 @dataclass(slots=True)
 class _Beam:
     """Partial explanations: members (w, n), gain in objective (w,), residuals (w, n) and covariance (w, n,

@@ -55,6 +55,6 @@ class Options:
     bad_data: BadData = BadData.REJECT
     false_alarm: float = 0.005
     suspect_from: float | None = None
-    clear_odds: float = 10.0
+    clear_odds: float = 5.0
     confidence: float = 0.99
     max_rejected: int = 50
