@@ -1,14 +1,17 @@
 """Many snapshots of one arrangement of meters."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridjobs_workers.estimation.bad_data import normalized
+from gridjobs_workers.estimation.errors import NotConverged
 from gridjobs_workers.estimation.estimate import Estimator
 from gridjobs_workers.estimation.kernels.batch import iterate_batch
 from gridjobs_workers.estimation.kernels.newton import CONVERGED
+from gridjobs_workers.estimation.options import Options
 from gridjobs_workers.estimation.wls import Solver
 from gridjobs_workers.grids.network import Floats, Ints
 
@@ -28,7 +31,7 @@ class Batch:
         iterations: Shape (n_snapshot,).
         is_suspect: Whether a normalized residual exceeds the limit, shape (n_snapshot,): look at these with
             `Estimator.estimate`.
-        has_converged: Whether the fast method converged, shape (n_snapshot,); else all else is NaN.
+        has_converged: Whether there is an estimate, shape (n_snapshot,); else all else is NaN.
     """
 
     vm_pu: Floats
@@ -58,10 +61,19 @@ def estimate_batch(estimator: Estimator, values: Floats) -> Batch:
     solver.use(np.ones(values.shape[1], bool))
     first = solver.solve(values[0], tolerance=options.tolerance, max_iterations=options.max_iterations)
     order, position = solver.structure.bus_at, solver.structure.position
-    found = _iterate(
-        solver, values, first.state.angle_rad[order], first.state.vm_pu[order], options.tolerance
-    )
+    found = _iterate(solver, values, first.state.angle_rad[order], first.state.vm_pu[order], options)
     thetas, vms, residuals, redundancies, statuses, iterations = found
+    for k in np.flatnonzero(statuses != CONVERGED):
+        with suppress(NotConverged):
+            alone = solver.solve(values[k], first.state, tolerance=options.tolerance)
+            solver.invert()
+            thetas[k], vms[k] = alone.state.angle_rad[order], alone.state.vm_pu[order]
+            residuals[k], redundancies[k], iterations[k] = (
+                alone.residuals,
+                solver.redundancy(),
+                alone.iterations,
+            )
+            statuses[k] = CONVERGED
     scaled = residuals / solver.sigma
     ratio = normalized(scaled, np.where(estimator.is_critical, 0.0, redundancies))
     return Batch(
@@ -77,7 +89,7 @@ def estimate_batch(estimator: Estimator, values: Floats) -> Batch:
 
 
 def _iterate(
-    solver: Solver, values: Floats, theta: Floats, vm: Floats, tolerance: float
+    solver: Solver, values: Floats, theta: Floats, vm: Floats, options: Options
 ) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
     n_snapshot, m = values.shape
     n = solver.structure.n_bus
@@ -87,6 +99,6 @@ def _iterate(
     iterate_batch(
         solver.structure.pattern, solver.layout.pairs, solver.layout.axes, solver.layout.row.astype(np.int64),
         np.ascontiguousarray(values), solver.sigma, solver.weights, theta, vm, solver.free, solver.space,
-        tolerance, 50, True, thetas, vms, residuals, redundancies, statuses, iterations,
+        options.tolerance, options.max_iterations, True, thetas, vms, residuals, redundancies, statuses, iterations,
     )  # fmt: skip
     return thetas, vms, residuals, redundancies, statuses, iterations

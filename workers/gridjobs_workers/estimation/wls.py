@@ -28,6 +28,7 @@ _ROUGHLY = 0.03
 _MOST_DAMPED = 300
 _MOST_HACHTEL = 30
 _LONGEST = 1e6  # [rad, ln p.u.]
+_RANGE = 1e10  # of entries of a gain matrix that can still be factorised
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +118,33 @@ class Solver(LinearModel):
             self.layout.axes, targets, self.weights, theta, vm, tolerance, max_iterations
         )
         if status != newton.CONVERGED:
-            before += iterations
-            iterations, step = self._solve_carefully(targets, theta, vm, tolerance)
+            iterations, step = self._solve_carefully(targets, theta, vm, tolerance, before + iterations)
+            before = 0
         residuals = self.space.residuals[self.layout.row]
         return self._solution(theta, vm, residuals, before + iterations, step)
 
     def _solve_carefully(
-        self, targets: Floats, theta: Floats, vm: Floats, tolerance: float
+        self, targets: Floats, theta: Floats, vm: Floats, tolerance: float, done: int
     ) -> tuple[int, float]:
-        """Iterate with damping and, where the normal equations lose too many digits, on Hachtel's matrix."""
+        """Iterate with damping and, where the normal equations lose too many digits, on Hachtel's matrix.
+
+        Returns:
+            Iterations, those done before included, and the last step.
+        """
         begin = theta.copy(), vm.copy()
         self._shifts[:] = 0.0
         status, iterations, step = iterate_damped(
             self.structure.pattern, self.layout.pairs, self.layout.axes, targets, self.weights, theta, vm,
             self.free, self._shifts, self.space, tolerance, _MOST_DAMPED,
         )  # fmt: skip
-        if status == newton.CONVERGED:
+        iterations += done
+        if status == newton.CONVERGED and self._is_accurate(targets, theta, vm):
             return iterations, step
-        theta[:], vm[:] = begin
+        if status != newton.CONVERGED:
+            theta[:], vm[:] = begin
         self._shifts[:] = 0.0
-        for iteration in range(iterations + 1, iterations + _MOST_HACHTEL + 1):
+        for _ in range(_MOST_HACHTEL):
+            iterations += 1
             self._residuals(targets, theta, vm)
             try:
                 step = self._move(hachtel_step(self), theta, vm)
@@ -144,8 +152,30 @@ class Solver(LinearModel):
                 break
             if step < tolerance:
                 self._residuals(targets, theta, vm)
-                return iteration, step
+                self._factorise_roughly()
+                return iterations, step
         raise NotConverged(iterations, step, self.space.residuals[self.layout.row])
+
+    def _is_accurate(self, targets: Floats, theta: Floats, vm: Floats) -> bool:
+        """Whether the normal equations have digits enough left to tell an optimum."""
+        self._residuals(targets, theta, vm)
+        pattern, pairs, space = self.structure.pattern, self.layout.pairs, self.space
+        shifts = self._shifts.copy()
+        is_solved = newton.factorised(pattern, pairs, self.weights, self.free, space, 0.0, 0.0, True) == 0
+        accurate = is_solved and newton.linear_step(pattern, pairs, self.weights, shifts, space, 1e-3, 0.0)
+        self._residuals(targets, theta, vm)
+        return bool(accurate)
+
+    def _factorise_roughly(self) -> None:
+        """Leave a factor for variances: the steepest rows weigh less, so that no digits are lost.
+
+        The variances are upper bounds then.
+        """
+        pairs, space = self.layout.pairs, self.space
+        steepness = np.maximum.reduceat(np.abs(space.jacobian), 4 * pairs.starts[:-1])
+        level = (self.sigma[self.used] ** -2.0).min(initial=1.0)
+        limited = np.minimum(self.weights, _RANGE * level / np.repeat(np.maximum(steepness, 1.0), 2) ** 2)
+        newton.factorised(self.structure.pattern, pairs, limited, self.free, space, 0.0, 0.0, False)
 
     def _residuals(self, targets: Floats, theta: Floats, vm: Floats) -> None:
         newton.residuals_at(

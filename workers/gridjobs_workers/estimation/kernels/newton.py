@@ -25,12 +25,14 @@ CONVERGED = 0
 SINGULAR = 1
 DIVERGED = 2
 EXHAUSTED = 3
+INACCURATE = 4
 
 _LARGEST_STEP = 1.0  # [rad, ln p.u.]: nothing physical moves further at once
 _CAREFUL = 1e-4  # steps larger than this must shrink
 _SLACK = 0.2
 _MOST_CORRECTIONS = 8
 _SMALL_CORRECTION = 1e-3  # relative to the step
+_ROUNDING_SIGMAS = 1e-6  # corrections of less are rounding
 _SHORTEST = 1 / 64  # part of a step below which halving gives up
 
 
@@ -132,7 +134,7 @@ def linear_step(
     space: Workspace,
     relative: float,
     absolute: float,
-) -> None:
+) -> bool:
     """Solve the factorised, linearised problem for `space.step`; `shifts` are the multipliers as shifts of
     the zeros.
 
@@ -160,13 +162,14 @@ def linear_step(
         solve(pattern.row_starts, pattern.columns, space.blocks, space.inverse_diagonal, space.correction)
         in_sigmas = np.sqrt(abs(dot(space.correction, space.gradient)))
         if not (in_sigmas < last):
-            break
+            return bool(in_sigmas <= max(relative * decrement, _ROUNDING_SIGMAS))
         for i in range(len(space.step)):
             space.step[i] += space.correction[i]
         change = largest(space.correction)
         if change <= max(relative * largest(space.step), absolute) and in_sigmas <= relative * decrement:
-            break
+            return True
         last = in_sigmas
+    return bool(last <= max(relative * decrement, _ROUNDING_SIGMAS))
 
 
 @kernel
@@ -218,6 +221,7 @@ def iterate(
     size = np.inf
     taken = 1.0  # part of the last step that was taken
     relaxation = 1.0
+    accurate = True
     iterations = 0
     while iterations < max_iterations:
         objective = residuals_at(pairs, axes, targets, weights, theta, vm, free, space, True)
@@ -227,7 +231,9 @@ def iterate(
                     return SINGULAR, iterations, size, objective
                 objective = np.inf
             else:
-                linear_step(pattern, pairs, weights, shifts, space, _SMALL_CORRECTION, 0.1 * tolerance)
+                accurate = linear_step(
+                    pattern, pairs, weights, shifts, space, _SMALL_CORRECTION, 0.1 * tolerance
+                )
         previous = size
         size = largest(space.step) if objective < np.inf else np.inf
         iterations += 1
@@ -247,6 +253,6 @@ def iterate(
         ratio = min(size / previous, 0.9)
         if (iterations > 1 and size * ratio / (1.0 - ratio) < tolerance) or size < 1e-3 * tolerance:
             objective = residuals_at(pairs, axes, targets, weights, theta, vm, free, space, False)
-            return CONVERGED, iterations, size, objective
+            return CONVERGED if accurate else INACCURATE, iterations, size, objective
     objective = residuals_at(pairs, axes, targets, weights, theta, vm, free, space, False)
     return EXHAUSTED, iterations, size, objective
