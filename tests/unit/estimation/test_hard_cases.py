@@ -7,7 +7,7 @@ import pytest
 from support.estimation import Grid, ieee_grid, meters, radial_grid, with_noise
 from support.networks import network_of
 
-from gridjobs_workers.estimation import wls
+from gridjobs_workers.estimation import careful
 from gridjobs_workers.estimation.batch import estimate_batch
 from gridjobs_workers.estimation.errors import NotConverged
 from gridjobs_workers.estimation.estimate import Estimator, estimate
@@ -121,8 +121,8 @@ def test_hachtels_matrix_gives_the_same_step() -> None:
 
 def test_no_convergence_says_what_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
     grid = ieee_grid("ieee_14")
-    monkeypatch.setattr(wls, "_MOST_DAMPED", 1)
-    monkeypatch.setattr(wls, "_MOST_HACHTEL", 1)
+    monkeypatch.setattr(careful, "MOST_DAMPED", 1)
+    monkeypatch.setattr(careful, "MOST_HACHTEL", 1)
     with pytest.raises(NotConverged) as caught:
         estimate(grid.network, meters(grid, np.random.default_rng(0)), at_reference(grid, max_iterations=1))
     assert np.abs(caught.value.residuals_pu).max() > 0
