@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from support.estimation import ieee_grid, meters, radial_grid, with_noise
+from support.estimation import Grid, ieee_grid, meters, radial_grid, with_noise
 from support.networks import network_of
 
 from gridjobs_workers.estimation.estimate import Estimator, estimate
@@ -111,17 +111,33 @@ def test_of_a_critical_pair_none_is_guessed(row: int) -> None:
     assert not result.passes_chi2
 
 
-def test_a_load_at_a_bus_taken_for_empty_is_suspected() -> None:
+def silent_load(which: int, rng: np.random.Generator) -> tuple[Grid, Measurements, int]:
+    """A grid, readings that take one of its loads for an empty bus, and that bus."""
     grid = radial_grid(3, 8, seed=5)
-    rng = np.random.default_rng(0)
     exact = meters(grid, rng, v_share=0.3, flow_share=1.0)
-    loaded = int(np.setdiff1d(np.arange(1, grid.network.n_bus), grid.zero_injection)[4])
-    silent = replace(
-        exact.rows(~((exact.element == loaded) & np.isin(exact.kind, (Kind.P_INJ, Kind.Q_INJ)))),
-        zero_injection=np.sort(np.append(exact.zero_injection, loaded)),
-    )
-    result = estimate(grid.network, silent, Options(bad_data=BadData.DETECT))
+    loaded = int(np.setdiff1d(np.arange(1, grid.network.n_bus), grid.zero_injection)[which])
+    load = (exact.element == loaded) & np.isin(exact.kind, (Kind.P_INJ, Kind.Q_INJ))
+    zeros = np.sort(np.append(exact.zero_injection, loaded))
+    return grid, replace(exact.rows(~load), zero_injection=zeros), loaded
+
+
+@pytest.mark.parametrize("which", [1, 4, 9])
+def test_a_load_at_a_bus_taken_for_empty_is_found_and_no_meter_blamed(which: int) -> None:
+    rng = np.random.default_rng(which)
+    grid, readings, loaded = silent_load(which, rng)
+    result = estimate(grid.network, with_noise(readings, rng))
+    assert result.bad_data.released_zero_injections.tolist() == [loaded]
+    assert len(result.bad_data.rejected) == 0
+    assert result.passes_chi2
+    found = result.quantities
+    assert abs(found.p_pu[loaded] - grid.s[loaded].real) < 4 * found.p_sigma_pu[loaded]
+
+
+def test_detect_names_a_load_at_a_bus_taken_for_empty() -> None:
+    grid, readings, loaded = silent_load(4, np.random.default_rng(0))
+    result = estimate(grid.network, readings, Options(bad_data=BadData.DETECT))
     assert loaded in result.bad_data.suspect_zero_injections
+    assert len(result.bad_data.released_zero_injections) == 0
 
 
 def test_an_open_branch_taken_for_closed_is_suspected() -> None:

@@ -36,12 +36,14 @@ class Identified:
 
     Attributes:
         rejected: Measurements rejected.
+        released: Exact zeros given up, as rows (2 · zero + 0 for P, 1 for Q).
         unlocated: Groups of measurements that contain an error which no method can tell apart.
         solution: The estimate without the rejected ones; the solver holds its factor and inverse.
         is_exhausted: Whether suspects are left because the bound was reached.
     """
 
     rejected: Ints
+    released: Ints
     unlocated: list[Ints]
     solution: Solution
     is_exhausted: bool
@@ -83,7 +85,7 @@ def identify(
     now = solution
     for _ in range(_MOST_ROUNDS):
         solver.use(everything)
-        before, verdict = verdict, judge(solver, now.residuals, limit, most, odds)
+        before, verdict = verdict, judge(solver, now, limit, most, odds)
         if verdict.assumed == before.assumed:
             break
         try:
@@ -91,12 +93,16 @@ def identify(
         except NotConverged:
             verdict = before
             break
-    rejected = np.array(sorted(verdict.rejected), np.intp)
+    m = len(everything)
+    rejected = np.array(sorted(k for k in verdict.rejected if k < m), np.intp)
+    released = np.array(sorted(k - m for k in verdict.rejected if k >= m), np.intp)
+    groups = [frozenset(k for k in group if k < m) for group in verdict.groups]
     final = _without(solver, everything, verdict.rejected, values, solution, tolerance)
     solver.invert()
     return Identified(
         rejected=rejected,
-        unlocated=[np.array(sorted(group), np.intp) for group in verdict.groups],
+        released=released,
+        unlocated=[np.array(sorted(group), np.intp) for group in groups if group],
         solution=final,
         is_exhausted=len(verdict.assumed) >= most,
     )
@@ -110,7 +116,5 @@ def _without(
     start: Solution,
     tolerance: float,
 ) -> Solution:
-    used = everything.copy()
-    used[list(out)] = False
-    solver.use(used)
+    solver.leave_out(everything, out)
     return solver.solve(values, start.state, tolerance=tolerance)

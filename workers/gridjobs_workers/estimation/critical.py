@@ -101,14 +101,15 @@ def locatable_sigma(model: LinearModel, limit: float, odds: float) -> Floats:
     it leaves d² = b² S_ii (1 − ρ²) unexplained, give or take 2 d. Other errors nearby need larger ones. One
     linear solve a measurement.
     """
-    columns = np.array([model.sensitivity(k) for k in range(len(model.sigma))])
-    redundancy = np.clip(np.diag(columns), 0.0, None)
-    usable = model.used & (redundancy > _LEAST_REDUNDANCY)
-    scale = np.where(usable, np.sqrt(np.where(usable, redundancy, 1.0)), np.inf)
-    correlation = np.abs(columns) / np.outer(scale, scale)
+    m = len(model.sigma)
+    columns = np.array([model.sensitivity(k) for k in range(m)])
+    redundancy = np.clip(np.diag(columns[:, :m]), 0.0, None)
+    variance = np.concatenate((np.where(model.used, redundancy, 0.0), model.judged_variances()[m:]))
+    scale = np.sqrt(np.where(variance > _LEAST_REDUNDANCY, variance, np.inf))
+    correlation = np.abs(columns) / np.outer(scale[:m], scale)
     np.fill_diagonal(correlation, 0.0)
     apart = np.clip(redundancy * (1.0 - np.minimum(correlation.max(axis=1), 1.0) ** 2), 0.0, None)
     clear = _LOCATED + np.sqrt(_LOCATED**2 + margin(odds))
     with np.errstate(divide="ignore"):
         size = np.maximum((limit + _LOCATED) / np.sqrt(redundancy), clear / np.sqrt(apart))
-    return np.where(usable, size, np.inf)
+    return np.where(np.isfinite(scale[:m]), size, np.inf)

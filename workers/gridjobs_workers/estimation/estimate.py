@@ -15,7 +15,7 @@ from gridjobs_workers.estimation.prepare import prepare
 from gridjobs_workers.estimation.quantities import Gauge, Quantities
 from gridjobs_workers.estimation.report import BadDataReport, Estimate, MeasurementReport, Status
 from gridjobs_workers.estimation.structure import Structure
-from gridjobs_workers.estimation.suspicion import suspect_topology, zero_injection_residuals
+from gridjobs_workers.estimation.suspicion import suspect_topology
 from gridjobs_workers.estimation.wls import Solution, Solver, State
 from gridjobs_workers.grids.network import Floats, Ints, Network
 
@@ -103,6 +103,7 @@ class Estimator:
         found = np.full(len(self._measurements), np.inf)
         self.solver.use(~np.isin(row, np.empty(0, np.intp) if beside is None else beside))
         self.solver.factorise()
+        self.solver.invert()
         found[row] = locatable_sigma(self.solver, self.limit, self.options.clear_odds)
         return found
 
@@ -127,11 +128,13 @@ class Estimator:
 
     def _identify(self, values: Floats, solution: Solution) -> Identified:
         solver, options = self.solver, self.options
-        nothing = Identified(np.empty(0, np.intp), [], solution, False)
+        nowhere = np.empty(0, np.intp)
+        nothing = Identified(nowhere, nowhere, [], solution, False)
         if options.bad_data is not BadData.REJECT:
             return nothing
         largest = normalized(solution.residuals / solver.sigma, solver.redundancy()).max(initial=0.0)
-        if largest < self.limit:
+        multipliers = np.abs(solution.multipliers * solver.multiplier_scale()).max(initial=0.0)
+        if max(largest, multipliers) < self.limit:
             return nothing
         return identify(
             solver,
@@ -147,7 +150,7 @@ class Estimator:
         solver, solution, part = self.solver, found.solution, self.prepared.part
         report = self._measurement_report(solution, found.rejected)
         n_zero = len(part.measurements.zero_injection)
-        freedom = int(solver.used.sum()) + 2 * n_zero - solver.islands.n_state
+        freedom = int(solver.used.sum()) + 2 * n_zero - len(found.released) - solver.islands.n_state
         return Estimate(
             quantities=self._whole(self._gauge.measure(solver, solution.state)),
             measurements=report,
@@ -206,16 +209,19 @@ class Estimator:
         part, solver = self.prepared.part, self.solver
         in_doubt = np.concatenate([found.rejected, *found.unlocated]) if found.unlocated else found.rejected
         branches = suspect_topology(part.network, part.measurements, np.unique(in_doubt))
-        zeros = zero_injection_residuals(solver, found.solution.multipliers).max(axis=1, initial=0.0)
+        zeros = np.abs(found.solution.multipliers * solver.multiplier_scale()).reshape(-1, 2)
+        is_odd = zeros.max(axis=1, initial=0.0) > self.limit
+        is_odd[found.released // 2] = True
         is_suspect = (report.status == Status.USED) & (report.normalized_residual > self.limit)
         return BadDataReport(
             limit=self.limit,
             rejected=part.row[found.rejected],
             unlocated=[part.row[group] for group in found.unlocated],
+            released_zero_injections=part.bus[np.unique(solver.layout.zero_bus[found.released // 2])],
             suspects=np.flatnonzero(is_suspect),
             is_exhausted=found.is_exhausted,
             suspect_branches=part.branch[branches],
-            suspect_zero_injections=part.bus[solver.layout.zero_bus[zeros > self.limit]],
+            suspect_zero_injections=part.bus[solver.layout.zero_bus[is_odd]],
         )
 
     def _whole(self, quantities: Quantities) -> Quantities:

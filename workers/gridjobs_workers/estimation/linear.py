@@ -10,6 +10,7 @@ from gridjobs_workers.estimation.kernels.inverse import inverse_subset
 from gridjobs_workers.estimation.kernels.jacobian import subtract_linear
 from gridjobs_workers.estimation.kernels.variance import pair_covariances
 from gridjobs_workers.estimation.layout import Layout
+from gridjobs_workers.estimation.state import Solution
 from gridjobs_workers.estimation.structure import Structure
 from gridjobs_workers.estimation.workspace import new_workspace
 from gridjobs_workers.grids.network import Floats, Ints
@@ -91,8 +92,23 @@ class LinearModel:
         with_it = np.where(self.used, share, share / (1.0 + share))
         return np.clip(1.0 - with_it, 0.0, 1.0)
 
+    def leave_out(self, everything: Bools, out: frozenset[int]) -> None:
+        """Use all of `everything` but what is judged wrong, numbered as in `judged_residuals`."""
+        used = everything.copy()
+        used[list(out)] = False
+        self.use(used)
+
+    def judged_residuals(self, solution: Solution) -> Floats:
+        """Scaled residuals that bad data show in, with everything in use; one a measurement."""
+        scaled: Floats = self.settled(solution.residuals) / self.sigma
+        return scaled
+
+    def judged_variances(self) -> Floats:
+        """Variances of `judged_residuals`, 0 where nothing checks them; after `invert`."""
+        return np.where(self.used, self.redundancy(), 0.0)
+
     def sensitivity(self, measurement: int) -> Floats:
-        """By how many sigmas residuals change when one measurement errs by one sigma, shape (n_measurement,).
+        """By how much `judged_residuals` change when one measurement errs by one sigma.
 
         A column of S = I − W^½ H (HᵀWH)⁻¹ Hᵀ W^½, with the exact zeros kept exact; by corrected seminormal
         equations, so that small entries are right.
@@ -104,15 +120,29 @@ class LinearModel:
 
     def settled(self, residuals_pu: Floats) -> Floats:
         """Residuals after one more linear step with all measurements in use, shape (n_measurement,)."""
+        return self.respond(residuals_pu, np.zeros(2 * self.layout.pairs.n_constraint))[0]
+
+    def respond(self, residuals_pu: Floats, zeros_pu: Floats) -> tuple[Floats, Floats]:
+        """Take one linear step.
+
+        Args:
+            residuals_pu: Residuals before it, shape (n_measurement,).
+            zeros_pu: What is missing at the exact zeros, shape (2 n_zero,).
+
+        Returns:
+            Residuals after it, and the multipliers of the exact zeros.
+        """
         pairs, space = self.layout.pairs, self.space
+        rows = self.layout.constraint_rows
         space.residuals[:] = 0.0
         space.residuals[self.layout.row] = residuals_pu
+        space.residuals[rows] = zeros_pu
         shifts = np.zeros(2 * pairs.n_constraint)
         newton.linear_step(self.structure.pattern, pairs, self.weights, shifts, space, _ACCURACY, 0.0)
-        space.residuals[self.layout.constraint_rows] = 0.0
+        space.residuals[rows] = 0.0
         subtract_linear(pairs.starts, pairs.columns, space.jacobian, space.step, space.residuals, space.left)
         left: Floats = space.left[self.layout.row]
-        return left
+        return left, self.weights[rows] * shifts
 
     def jacobian(self) -> csr_array:
         """The Jacobian, shape (2 n_pair, 2 n_bus), columns (θ, ln |V|) by position."""

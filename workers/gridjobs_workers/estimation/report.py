@@ -63,15 +63,19 @@ class BadDataReport:
     Attributes:
         limit: Normalized residual from which on a measurement is suspect.
         rejected: Measurements rejected.
+        released_zero_injections: Buses taken for zero injections that are found to inject; their zero is
+            given up.
         unlocated: Groups of measurements: an error is in each, no method tells in which member.
         suspects: Measurements in use whose normalized residual still exceeds the limit.
         is_exhausted: Whether rejection ended at its bound.
         suspect_branches: Branches around which bad data cluster: a wrong switch state or wrong parameters?
-        suspect_zero_injections: Buses taken for zero injections that seem to inject.
+        suspect_zero_injections: Buses taken for zero injections that seem to inject, the released ones
+            included.
     """
 
     limit: float
     rejected: Ints
+    released_zero_injections: Ints
     unlocated: list[Ints]
     suspects: Ints
     is_exhausted: bool

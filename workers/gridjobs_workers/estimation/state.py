@@ -31,6 +31,7 @@ class Solution:
         iterations: Iterations made.
         step: Largest change of the last one.
         multipliers: Of the exact zeros, (P, Q) each, shape (2 n_zero,).
+        zeros_pu: What is missing at the exact zeros, not nothing where one is released, shape (2 n_zero,).
     """
 
     state: State
@@ -39,3 +40,4 @@ class Solution:
     iterations: int
     step: float
     multipliers: Floats
+    zeros_pu: Floats

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from gridjobs_workers.estimation.explanations import Explanation, explain, probability
 from gridjobs_workers.estimation.linear import LinearModel
+from gridjobs_workers.estimation.state import Solution
 from gridjobs_workers.grids.network import Floats, Ints
 
 # Redundancy below which a residual is rounding.
@@ -30,7 +31,7 @@ _MOST_CANDIDATES = 150
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong, as measurements.
+    """What is wrong, numbered as in `LinearModel.judged_residuals`.
 
     Attributes:
         assumed: The best explanation.
@@ -52,12 +53,11 @@ def normalized(scaled: Floats, variance: Floats) -> Floats:
     return np.where(checked, np.abs(scaled) / np.sqrt(np.where(checked, variance, 1.0)), 0.0)
 
 
-def judge(model: LinearModel, residuals_pu: Floats, limit: float, most: int, odds: float) -> Verdict:
-    """Explain the residuals at one state, with all measurements in use, on the model linearised there."""
+def judge(model: LinearModel, solution: Solution, limit: float, most: int, odds: float) -> Verdict:
+    """Explain the residuals at a solution, as if everything were in use, on the model linearised there."""
     model.factorise()
     model.invert()
-    scaled = model.settled(residuals_pu) / model.sigma
-    variance = np.where(model.used, model.redundancy(), 0.0)
+    scaled, variance = model.judged_residuals(solution), model.judged_variances()
     suspects, columns = _suspects(model, scaled, variance, limit, most)
     if not suspects:
         return NOTHING

@@ -4,6 +4,7 @@ minimise Σ (z_i − h_i(x))² / σ_i² subject to zero injection at the buses t
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridjobs_workers.estimation.careful import Problem, solve_carefully
 from gridjobs_workers.estimation.currents import assumed_direction_rad
@@ -17,8 +18,11 @@ from gridjobs_workers.estimation.structure import Structure
 from gridjobs_workers.estimation.zeros import zero_weights
 from gridjobs_workers.grids.network import Floats, Network
 
+Bools = NDArray[np.bool_]
+
 # From no load the first steps go without |I|, whose derivative has no direction while no current flows.
 _ROUGHLY = 0.03
+_LEAST_REDUNDANCY = 1e-6  # of an exact zero as the gain matrix weighs it; below it is rounding
 __all__ = ["Solution", "Solver", "State"]
 
 
@@ -30,6 +34,7 @@ class Solver(LinearModel):
     ) -> None:
         layout = build_layout(network, structure, measurements)
         zeros = zero_weights(network, structure, layout, measurements)
+        self._zero_weights = zeros
         super().__init__(structure, layout, islands, measurements.sigma, zeros)
         self._shifts = np.zeros(2 * layout.pairs.n_constraint)
         # Kept between snapshots: fresh memory costs more than the arithmetic.
@@ -39,6 +44,53 @@ class Solver(LinearModel):
         self._assumed_axes = layout.axes
         if len(layout.magnitudes):
             self._assumed_axes = self._axes_at_no_load(network, measurements)
+
+    def use(self, chosen: Bools) -> None:
+        """Choose the measurements that count; all exact zeros do."""
+        super().use(chosen)
+        self.weights[self.layout.constraint_rows] = self._zero_weights
+
+    def leave_out(self, everything: Bools, out: frozenset[int]) -> None:
+        """Use all of `everything` but some measurements, and release some exact zeros (numbered behind them)."""
+        m = len(self.sigma)
+        super().leave_out(everything, frozenset(k for k in out if k < m))
+        first = self.layout.constraint_rows.start
+        self.weights[[first + k - m for k in out if k >= m]] = 0.0
+
+    def judged_residuals(self, solution: Solution) -> Floats:
+        """Scaled residuals of the measurements, then normalized multipliers of the exact zeros.
+
+        A multiplier is to an exact zero what the residual is to a measurement: both are linear in the errors, and
+        leaving one out lowers J by its square over its variance.
+
+        References:
+            K. A. Clements, A. Simões-Costa, "Topology error identification using normalized Lagrange multipliers",
+            IEEE Trans. Power Systems 13(2), 1998.
+        """
+        left, multipliers = self.respond(solution.residuals, solution.zeros_pu)
+        return np.concatenate((left / self.sigma, multipliers * self.multiplier_scale()))
+
+    def judged_variances(self) -> Floats:
+        """Variances of `judged_residuals`; after `invert`."""
+        return np.concatenate((super().judged_variances(), np.sign(self.multiplier_scale())))
+
+    def sensitivity(self, measurement: int) -> Floats:
+        """By how much `judged_residuals` change when one errs by one of its units."""
+        m, scale = len(self.sigma), self.multiplier_scale()
+        error, missing = np.zeros(m), np.zeros(len(scale))
+        if measurement < m:
+            error[measurement] = self.sigma[measurement]
+        else:
+            missing[measurement - m] = scale[measurement - m]
+        left, multipliers = self.respond(error, missing)
+        return np.concatenate((left / self.sigma, multipliers * scale))
+
+    def multiplier_scale(self) -> Floats:
+        """1 / σ of each multiplier of an exact zero; 0 where it is critical or released; after `invert`."""
+        weights = self.weights[self.layout.constraint_rows]
+        redundancy = 1.0 - self.zero_variances() * weights
+        checked = (redundancy > _LEAST_REDUNDANCY) & (weights > 0)
+        return np.where(checked, 1.0 / np.sqrt(np.where(checked, weights * redundancy, 1.0)), 0.0)
 
     def solve(
         self,
@@ -133,5 +185,6 @@ class Solver(LinearModel):
             objective=float(np.square(scaled).sum()),  # not BLAS, whose threads would spin
             iterations=iterations,
             step=step,
-            multipliers=-self._shifts * self.weights[self.layout.constraint_rows],
+            multipliers=self._shifts * self.weights[self.layout.constraint_rows],
+            zeros_pu=-self.space.values[self.layout.constraint_rows],
         )

@@ -32,6 +32,8 @@ _CAREFUL = 1e-4  # steps larger than this must shrink
 _SLACK = 0.2
 _MOST_CORRECTIONS = 8
 _SMALL_CORRECTION = 1e-3  # relative to the step
+_ROUGH_CORRECTION = 0.1
+_ROUGH_CORRECTION = 0.1
 _ROUNDING_SIGMAS = 1e-6  # corrections of less are rounding
 _SHORTEST = 1 / 64  # part of a step below which halving gives up
 
@@ -231,9 +233,9 @@ def iterate(
                     return SINGULAR, iterations, size, objective
                 objective = np.inf
             else:
-                accurate = linear_step(
-                    pattern, pairs, weights, shifts, space, _SMALL_CORRECTION, 0.1 * tolerance
-                )
+                # Far from the optimum the linearisation is no better than the last step was small.
+                relative = min(_ROUGH_CORRECTION, max(_SMALL_CORRECTION, size))
+                accurate = linear_step(pattern, pairs, weights, shifts, space, relative, 0.1 * tolerance)
         previous = size
         size = largest(space.step) if objective < np.inf else np.inf
         iterations += 1
